@@ -1,0 +1,36 @@
+# `make book` builds the book, `make test` runs every test. Nothing else is needed on a machine with Python 3.11+ and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# pip's own settings; a shared cache is fine, a user's site packages are not
+export PYTHONNOUSERSITE := 1
+
+.PHONY: book test bench notebooks lock clean
+
+book: .venv/installed ## execute what changed and render to _build/html
+	@$(BIN)/unlearning build
+
+test: .venv/installed ## the whole test suite; browser tests need any Chromium
+	@$(BIN)/python -m pytest
+
+bench: .venv/installed ## speed as side-by-side ratios, one JSON line per figure
+	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
+
+notebooks: .venv/installed ## every chapter as .ipynb in notebooks/, for papermill or Jupyter
+	@$(BIN)/unlearning notebooks notebooks
+
+lock: ## compile requirements.txt from pyproject.toml (needs uv)
+	uv pip compile --universal --fork-strategy fewest --python-version 3.11 --extra book --extra test \
+	  --no-annotate --custom-compile-command "make lock" -q pyproject.toml -o requirements.txt
+
+clean: ## remove everything that was built, the environment included
+	rm -rf .venv _build notebooks
+
+.venv/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older: make PYTHON=python3.12 book"; exit 1; }
+	@echo "creating the environment in .venv (once; downloads about 3 GB on Linux)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,103 @@
+"""When an executed chapter is out of date: a key over everything its outputs could depend on. Explained in CONTRIBUTING.
+
+The key of a chapter covers its source, its parameter values, every module of `lib/unlearning` that its imports reach,
+the pinned versions, the Python version, the recorded results (if it can read them) and the other chapters' verdicts
+(if it can read those). A chapter is executed again exactly when its key changes.
+"""
+
+import ast
+import hashlib
+import json
+import platform
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+PACKAGE = Path(__file__).resolve().parent
+_OPAQUE = {"importlib", "runpy", "subprocess", "os"}  # ways to code that imports do not show
+
+
+def imports(code: str) -> set[str]:
+    """The modules of this package that `code` names in imports ('klom'), '*' for the package as a whole.
+
+    Relative imports count as this package's own: only modules inside it use them.
+    """
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                head, *rest = alias.name.split(".")
+                if head == "unlearning":
+                    found.add(rest[0] if rest else "*")
+        elif isinstance(node, ast.ImportFrom):
+            head, *rest = ("unlearning." * bool(node.level) + (node.module or "")).strip(".").split(".")
+            if head == "unlearning":
+                found |= {rest[0]} if rest else {alias.name for alias in node.names}
+    return found
+
+
+def opaque(code: str) -> bool:
+    """Whether a chapter's code can reach other code by a way that imports do not show (a process, a name as a text).
+
+    Modules of the package are held to imports instead: they start no code of the package in any other way.
+    """
+    for node in ast.walk(ast.parse(code)):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        names += [node.id] if isinstance(node, ast.Name) and node.id in ("__import__", "eval", "exec") else []
+        if any(name.split(".")[0] in _OPAQUE | {"__import__", "eval", "exec"} for name in names):
+            return True
+    return False
+
+
+def closure(code: str, package: Path = PACKAGE) -> list[str]:
+    """Names of all modules of the package that running a chapter's `code` can reach, sorted: all of them if in doubt."""
+    every = {p.stem for p in package.glob("*.py")}
+    todo, reached = imports(code) | {"__init__"} | ({"*"} if opaque(code) else set()), set()
+    while todo:
+        name = todo.pop()
+        if name == "*":
+            return sorted(every)
+        if name in every and name not in reached:
+            reached.add(name)
+            todo |= imports((package / f"{name}.py").read_text())
+    return sorted(reached)
+
+
+def code_of(notebook: NotebookNode) -> str:
+    """All code of a chapter, one cell after the other."""
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+
+
+def reads_verdicts(notebook: NotebookNode, package: Path = PACKAGE) -> bool:
+    """Whether the chapter can read the other chapters' verdicts: it is then executed after all of them."""
+    return "ledger" in closure(code_of(notebook), package)
+
+
+def key(source: str, notebook: NotebookNode, values: dict, root: Path, verdicts: list, package: Path = PACKAGE) -> str:
+    """The key of one chapter: hexadecimal SHA-256 over everything listed at the top of this file.
+
+    source: the chapter file's text; values: all its parameters; verdicts: what the other chapters decided (used only
+    if this chapter can read them).
+    """
+    modules = closure(code_of(notebook), package)
+    parts = {
+        "source": source,
+        "values": values,
+        "modules": {name: _digest(package / f"{name}.py") for name in modules},
+        "versions": _digest(root / "requirements.txt"),
+        "python": platform.python_version(),
+    }
+    if "results" in modules:
+        parts["results"] = {str(p.relative_to(root)): _digest(p) for p in _files(root / "results")}
+    if "ledger" in modules:
+        parts["verdicts"] = verdicts
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file())
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
