@@ -1,0 +1,68 @@
+"""Shared by all tests: the built book, a browser, the marker for GPUs."""
+
+import os
+import shutil
+
+import pytest
+
+from unlearning.build import build
+from unlearning.chapters import ROOT
+
+
+def pytest_collection_modifyitems(config, items):
+    """Tests marked cuda are skipped without a GPU; torch is asked only if there are any."""
+    marked = [item for item in items if item.get_closest_marker("cuda")]
+    if marked:
+        import torch
+
+        if not torch.cuda.is_available():
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture(scope="session")
+def shown():
+    """A function that calls another one and returns what it displayed, as a kernel would have recorded it."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+    from traitlets.config import Config
+
+    InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+
+    def call(function, *args, **kwargs):
+        with capture_output() as captured:
+            function(*args, **kwargs)
+        return captured.outputs
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def book():
+    """The folder of the book's pages, brought up to date first."""
+    return build(ROOT).parent
+
+
+def find_chromium() -> str | None:
+    """The path of any Chromium or Chrome: $CHROMIUM, or one on the PATH."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    return os.environ.get("CHROMIUM") or next((path for path in map(shutil.which, names) if path), None)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless browser. Without one the test is skipped, saying how to get one; with REQUIRE_BROWSER=1 it fails."""
+    from playwright.sync_api import Error, sync_playwright
+
+    with sync_playwright() as playwright:
+        path = find_chromium()
+        try:
+            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        except Error:
+            advice = "no Chromium found: install one (Debian: apt-get install chromium; macOS: brew install --cask chromium), "
+            advice += "set CHROMIUM to its path, or run .venv/bin/playwright install chromium"
+            if os.environ.get("REQUIRE_BROWSER"):
+                pytest.fail(advice)
+            pytest.skip(advice)
+        yield browser
+        browser.close()

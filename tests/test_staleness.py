@@ -1,0 +1,79 @@
+"""Out-of-date detection: a key changes with everything a chapter could depend on and with nothing else."""
+
+import pytest
+
+from unlearning import staleness
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A package in which a chapter can reach ending <- middle <- start, and other stands alone."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    files = {
+        "__init__": "", "start": "from unlearning.middle import f\n", "middle": "def f():\n    from . import ending\n",
+        "ending": "import numpy\n", "other": "", "results": "", "ledger": "from unlearning import verdicts\n",
+        "verdicts": "", "circle": "import unlearning.circle\n",
+    }  # fmt: skip
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(text)
+    (tmp_path / "requirements.txt").write_text("numpy==1\n")
+    (tmp_path / "results").mkdir()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("code", "reached"),
+    [
+        ("import numpy", {"__init__"}),
+        ("from unlearning import start", {"__init__", "start", "middle", "ending"}),
+        ("import unlearning.middle as m", {"__init__", "middle", "ending"}),
+        ("from unlearning.other import x", {"__init__", "other"}),
+        ("def f():\n    from unlearning import ending, other", {"__init__", "ending", "other"}),
+        ("import unlearning.circle", {"__init__", "circle"}),
+    ],
+)
+def test_closure(package, code, reached):
+    assert set(staleness.closure(code, package)) == reached
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import unlearning", "import importlib", "from subprocess import run", "import os", "__import__('x')", "exec('1')",
+     "from runpy import run_module"],
+)  # fmt: skip
+def test_in_doubt_everything_counts(package, code):
+    assert set(staleness.closure(code, package)) == {p.stem for p in package.glob("*.py")}
+
+
+def test_the_key_covers_what_could_change_the_outputs(package, tmp_path):
+    import nbformat
+
+    def key(code="from unlearning import start, results", source="s", values=None, verdicts=()):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        return staleness.key(source, notebook, values or {"a": 1}, tmp_path, list(verdicts), package)
+
+    first = key()
+    assert key() == first
+    assert key(source="t") != first and key(values={"a": 2}) != first
+    (package / "other.py").write_text("changed = 1\n")
+    assert key() == first, "an unrelated module must not cause an execution"
+    for path in (package / "ending.py", package / "__init__.py", tmp_path / "requirements.txt"):
+        path.write_text("changed = 1\n")
+        assert key() != first, f"{path.name} must count"
+        first = key()
+    (tmp_path / "results" / "laptop.jsonl").write_text("{}\n")
+    assert key() != first, "a chapter that reads results depends on them"
+    plain = key("from unlearning import start")
+    (tmp_path / "results" / "laptop.jsonl").write_text("{}\n{}\n")
+    assert key("from unlearning import start") == plain
+    assert key(verdicts=[{"id": "C1"}]) == key(), "only readers of verdicts depend on them"
+    assert key("import unlearning.ledger", verdicts=[1]) != key("import unlearning.ledger", verdicts=[2])
+
+
+def test_the_library_starts_no_code_of_its_own_behind_imports():
+    """`closure` trusts modules of the package to reach each other by imports only: so they must not use other ways."""
+    for path in staleness.PACKAGE.glob("*.py"):
+        text = path.read_text()
+        assert "import_module(" not in text and "__import__(" not in text.replace('"__import__"', ""), path.name
+        assert '"-m", "unlearning' not in text, path.name
