@@ -5,7 +5,7 @@ BIN := .venv/bin
 # pip's own settings; a shared cache is fine, a user's site packages are not
 export PYTHONNOUSERSITE := 1
 
-.PHONY: book test bench notebooks lock clean
+.PHONY: book test bench notebooks picture lock clean
 
 book: .venv/installed ## execute what changed and render to _build/html
 	@$(BIN)/unlearning build
@@ -18,6 +18,9 @@ bench: .venv/installed ## speed as side-by-side ratios, one JSON line per figure
 
 notebooks: .venv/installed ## every chapter as .ipynb in notebooks/, for papermill or Jupyter
 	@$(BIN)/unlearning notebooks notebooks
+
+picture: ## the README's picture, from the first page of the built book
+	@$(BIN)/python -c "from unlearning.build import overview; print(overview())"
 
 lock: ## compile requirements.txt from pyproject.toml (needs uv)
 	uv pip compile --universal --fork-strategy fewest --python-version 3.11 --extra book --extra test \

@@ -170,7 +170,7 @@ figures.show(left, right, alt=(
 # ## What this book found
 #
 # Every claim of the paper gets a verdict, computed by the chapter that tests it and collected on
-# [the verdict page](verdicts.md) together with the evidence and the errata.
+# [the verdict page](verdicts.ipynb) together with the evidence and the errata.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's claims C1 to C14 and what this build of the book decided about each; the verdict page has the claims in words, the evidence and the checks behind it.", "name": "home-verdicts"}}
 facts = ledger.collect()

@@ -272,4 +272,4 @@ figures.show(left, right, alt=(
 # ```
 #
 # Why "about as many as of the test images"? That is the paper's first lemma, and it holds for any model at all:
-# [random forget sets](random_sets.md).
+# [random forget sets](random_sets.ipynb).

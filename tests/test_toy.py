@@ -81,6 +81,16 @@ def test_gradient_matches_finite_differences(theta, copies, ridge, activation):
     np.testing.assert_allclose(toy.gradient(theta, objective), numeric, rtol=1e-4, atol=1e-3)
 
 
+def test_hessian_matches_second_differences_of_the_loss():
+    h, unit = 1e-4, np.eye(2)
+    for theta in np.random.default_rng(0).normal(size=(20, 2)):
+        def f(i, j, a, b):
+            return toy.loss(theta + h * (a * unit[i] + b * unit[j]), OBJECTIVES["R"])
+        numeric = [[(f(i, j, 1, 1) - f(i, j, 1, -1) - f(i, j, -1, 1) + f(i, j, -1, -1)) / (4 * h * h)
+                    for j in range(2)] for i in range(2)]  # fmt: skip
+        np.testing.assert_allclose(toy.hessian(theta, OBJECTIVES["R"]), numeric, rtol=1e-4, atol=1e-3)
+
+
 def test_batches_equal_single_points():
     theta = np.random.default_rng(0).normal(size=(3, 5, 2))
     for function in (toy.loss, toy.gradient, toy.predict, toy.signs):

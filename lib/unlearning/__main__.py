@@ -4,6 +4,8 @@
     unlearning run CHAPTER [-p NAME VALUE]… [-f FILE.yml] [--out DIR]     one chapter with other parameters
     unlearning params CHAPTER                                            what a chapter's parameters are
     unlearning notebooks [DIR]                                           all chapters as .ipynb, for papermill or Jupyter
+    unlearning experiment --preset P [--help]                            train ensembles, unlearn, score; needs only torch,
+                                                                         numpy and scipy
 """
 
 import argparse
@@ -13,7 +15,8 @@ from pathlib import Path
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0 done, 1 something failed while running, 2 the request was refused before anything ran."""
-    arguments = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = _parser(experiment=argv[:1] == ["experiment"]).parse_args(argv)
     try:
         return arguments.action(arguments)
     except (ValueError, RuntimeError, OSError) as error:
@@ -27,7 +30,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2 if isinstance(error, Refused) else 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(experiment: bool) -> argparse.ArgumentParser:
+    """All commands; the experiment's own options only when it is asked for, because they need torch."""
     parser = argparse.ArgumentParser(prog="unlearning", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     build = commands.add_parser("build", help="execute what changed and render the book to _build/html")
@@ -44,6 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     notebooks = commands.add_parser("notebooks", help="write all chapters as .ipynb without outputs")
     notebooks.add_argument("folder", nargs="?", default="notebooks")
     notebooks.set_defaults(action=_notebooks)
+    trials = commands.add_parser("experiment", help="train ensembles, unlearn, score; see its own --help")
+    if experiment:
+        from unlearning import plan
+
+        plan.add_arguments(trials)
+        trials.set_defaults(action=plan.main)
     return parser
 
 

@@ -169,8 +169,9 @@ def render(executed: dict[str, NotebookNode], root: Path, scratch: Path, strict:
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(stage)]
     ran = subprocess.run([*command, "--path-output", str(scratch), *options], capture_output=True, text=True)
     if ran.returncode or not (scratch / "_build" / "html").exists():
-        said = [line.replace(str(stage) + "/", "") for line in (ran.stderr + ran.stdout).splitlines()]
-        raise BuildFailed("rendering failed:\n" + "\n".join(line for line in said if line.strip()))
+        said = re.sub(r"\x1b\[[0-9;]*m", "", ran.stderr + ran.stdout).replace(f"{stage}/", "").splitlines()
+        telling = [line for line in said if re.search(r"WARNING|ERROR|CRITICAL|Error:", line)]
+        raise BuildFailed("rendering failed:\n" + "\n".join(telling or said))
     return scratch / "_build" / "html"
 
 
@@ -263,3 +264,21 @@ def pictures(executed: NotebookNode) -> list[str]:
     """All SVG panels of an executed chapter, in order, each a document of its own."""
     outputs = (o for cell in executed.cells for o in cell.get("outputs", []) if "text/html" in o.get("data", {}))
     return [svg for o in outputs for svg in re.findall(r"<svg.*?</svg>", o.data["text/html"], re.DOTALL)]
+
+
+def overview(root: Path = ROOT) -> Path:
+    """Write the README's picture from the first figure of the built first page; return its path.
+
+    The panels stand side by side on a white card, because a picture in a README cannot follow the reader's theme.
+    """
+    executed = nbformat.read(root / "_build" / "executed" / f"{chapters.in_toc(root)[0]}.ipynb", 4)
+    panels = []
+    for at, panel in enumerate(pictures(executed)[:2]):
+        x0, y0, width, height = re.search(r'viewBox="(\S+) (\S+) (\S+) (\S+)"', panel).groups()
+        panels.append(f'<g transform="translate({at * float(width):g} 0)">{panel}</g>'.replace(
+            'style="width:100%;height:auto"', f'width="{width}" height="{height}"'))  # fmt: skip
+    size = f'viewBox="0 0 {2 * float(width):g} {height}" width="{2 * float(width):g}" height="{height}"'
+    card = f'<svg {size} xmlns="http://www.w3.org/2000/svg" color="#222"><rect width="100%" height="100%" fill="#fff"/>'
+    target = root / "book" / "_static" / "overview.svg"
+    target.write_text(card + "".join(panels) + "</svg>\n")
+    return target

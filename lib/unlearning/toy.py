@@ -89,19 +89,23 @@ def loss(theta, objective: Objective) -> np.ndarray:
     return (predict(theta, objective) - LABELS) ** 2 @ objective.copies + objective.ridge * np.sum(theta**2, axis=-1)
 
 
-def gradient(theta, objective: Objective) -> np.ndarray:
-    """Its gradient Σ_i 2 α_i (h_i - y_i) σ'(z_i) (x_i, x_i²) + 2λθ; theta (..., 2) gives (..., 2)."""
-    theta = _checked(theta)
+def _gradient(theta: np.ndarray, objective: Objective) -> np.ndarray:
     activation, slope = ACTIVATIONS[objective.activation]
     z = theta @ FEATURES.T
     pull = 2 * np.asarray(objective.copies) * (activation(z) - LABELS) * slope(z)
     return pull @ FEATURES + 2 * objective.ridge * theta
 
 
-def _hessian(theta: np.ndarray, objective: Objective, step: float = 1e-5) -> np.ndarray:
-    shift = step * np.eye(2)
-    columns = gradient(theta + shift, objective) - gradient(theta - shift, objective)
-    return (columns + columns.T) / (4 * step)
+def gradient(theta, objective: Objective) -> np.ndarray:
+    """Its gradient Σ_i 2 α_i (h_i - y_i) σ'(z_i) (x_i, x_i²) + 2λθ; theta (..., 2) gives (..., 2)."""
+    return _gradient(_checked(theta), objective)
+
+
+def hessian(theta, objective: Objective) -> np.ndarray:
+    """Second derivatives at one theta (2,), shape (2, 2): central differences (step 1e-5) of `gradient`, symmetrised."""
+    shift = 1e-5 * np.eye(2)
+    columns = gradient(_checked(theta) + shift, objective) - gradient(_checked(theta) - shift, objective)
+    return (columns + columns.T) / (4 * 1e-5)
 
 
 def minima(
@@ -118,7 +122,7 @@ def minima(
     found: list[Minimum] = []
     for start in rng.uniform(-box, box, (starts, 2)):
         end = optimize.minimize(loss, start, args=(objective,), jac=gradient, method="BFGS", options={"gtol": 1e-7}).x
-        if np.linalg.norm(gradient(end, objective)) > 1e-5 or np.linalg.eigvalsh(_hessian(end, objective))[0] <= 0:
+        if np.linalg.norm(gradient(end, objective)) > 1e-5 or np.linalg.eigvalsh(hessian(end, objective))[0] <= 0:
             continue
         if all(np.linalg.norm(end - other.theta) > tolerance for other in found):
             labels = tuple(signs(end, objective).tolist())
@@ -134,10 +138,11 @@ def descend(theta, objective: Objective, step: float, steps: int) -> np.ndarray:
     if not (np.isfinite(step) and step > 0) or steps < 1:
         raise ValueError(f"step = {step}, steps = {steps}: both must be above 0")
     path = np.empty((steps + 1, 2))
-    path[0] = theta
-    for k in range(steps):
-        with np.errstate(over="ignore", invalid="ignore"):
-            path[k + 1] = path[k] - step * gradient(path[k], objective)
-        if not np.all(np.isfinite(path[k + 1])):
-            raise ValueError(f"step = {step} makes descent diverge at step {k + 1}: give a smaller one")
+    path[0] = _checked(theta)
+    with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below, once
+        for k in range(steps):
+            path[k + 1] = path[k] - step * _gradient(path[k], objective)
+    lost = ~np.isfinite(path).all(axis=1)
+    if lost.any():
+        raise ValueError(f"step = {step} makes descent diverge at step {np.argmax(lost)}: give a smaller one")
     return path

@@ -1,0 +1,99 @@
+"""The four sizes of the experiment. One code path serves all. Explained in chapter 10, Training the ensembles."""
+from dataclasses import dataclass, replace
+
+from unlearning.data import BadInput
+from unlearning.ensemble import Recipe
+from unlearning.methods import Config
+
+GA_RATES = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 1e-2, 5e-2)  # the paper's grid
+GA_EPOCHS = (1, 3, 5, 7, 10)
+DA_RATES = (5e-5, 5e-4, 1e-3, 5e-3)  # the paper's grid for GDA and SCRUB
+DA_EPOCHS = (5, 7, 10)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One size of the experiment. Everything but `models`, `forget_sets` and `configs` decides what a model is."""
+
+    name: str  # smoke, demo, laptop or paper
+    dataset: str  # data.NAMES
+    train_images: int | None  # training points |D|; None: all
+    val_images: int | None  # validation points kept; None: all
+    pool: int  # images averaged over pool x pool pixels
+    width: int  # ResNet-9's channels after its first layer (paper: 64)
+    recipe: Recipe  # how one model is trained
+    stack: int  # models trained side by side; 1: the plain loop
+    scored_retain: int | None  # fixed retain points on which unlearned models are scored; None: all
+    scored_val: int | None  # the same for validation points
+    models: int  # N, models in each ensemble
+    forget_sets: tuple[str, ...]  # data.FORGET_SETS
+    configs: tuple[Config, ...]  # trajectories, in the order in which they run
+    retrain_epochs: tuple[int, ...]  # control: train from scratch on R for so many epochs only
+    resamples: tuple[int, int] = (20, 40)  # re-divisions for a floor, subsets of models for an interval
+    seed: int = 0  # of everything
+
+
+def ga(rates: tuple[float, ...], epochs: tuple[int, ...], **switches: object) -> tuple[Config, ...]:
+    """Gradient-ascent trajectories; each hands out all its epochs."""
+    return tuple(Config("ga", lr, epochs, **switches) for lr in rates)
+
+
+def da(method: str, rates: tuple[float, ...], epochs: tuple[int, ...], ascent: tuple[int, ...],
+       forget_batches: tuple[int, ...] = (64,)) -> tuple[Config, ...]:  # fmt: skip
+    """GDA or SCRUB trajectories."""
+    return tuple(Config(method, lr, epochs, ascent_epochs=a, forget_batch=b)
+                 for lr in rates for a in ascent for b in forget_batches)  # fmt: skip
+
+
+# 96 points, 2 epochs: the whole machinery in seconds
+SMOKE = Preset(
+    "smoke", "digits", 96, 60, 1, 8, Recipe(2, 32, peak_epoch=1.0), 2, 30, 30, 4, ("random-5", "pc1-top-5"),
+    (*ga((1e-2, 5e-2), (1, 2)), *ga((0.0,), (1, 2)), *ga((1e-2,), (2,), batchnorm="frozen"),
+     *da("gda", (5e-3,), (1, 2), (1,)), *da("scrub", (5e-3,), (1, 2), (1,)),
+     *da("scrub_published", (5e-3,), (1, 2), (1,))),
+    (1,), resamples=(2, 3),
+)  # fmt: skip
+
+# scikit-learn's digits, 12 x 12. 384 = 6 x 64 and 374 = 5 x 64 + 54: no tiny last batch (D11)
+DEMO = Preset(
+    "demo", "digits", 384, 300, 1, 8, Recipe(8, 64, peak_epoch=2.0), 8, 150, 150, 24, ("random-10", "pc1-top-10"),
+    (*ga((1e-3, 1e-2, 5e-2), (1, 5, 10)), *ga((0.0,), (1, 5, 10)), *ga((1e-3, 1e-2), (1, 5, 10), batchnorm="frozen"),
+     *da("gda", (5e-3,), (3,), (2,)), *da("scrub", (5e-3,), (3,), (2,)), *da("scrub_published", (5e-3,), (3,), (2,))),
+    (), resamples=(5, 8),
+)  # fmt: skip
+
+# CIFAR-10 cut to a CPU: 16 x 16 by average pooling. Last batches: 690 -> 50, 680 -> 40, 640 -> 64 (D11)
+LAPTOP = Preset(
+    "laptop", "cifar10", 690, 500, 2, 8, Recipe(14, 64, peak_epoch=3.0), 4, 300, 300, 100,
+    ("random-10", "pc1-top-50", "pc2-top-50", "random-50"),
+    (*ga(GA_RATES, GA_EPOCHS), *ga((0.0,), GA_EPOCHS), *ga((1e-3, 1e-2, 5e-2), GA_EPOCHS, batchnorm="frozen"),
+     *ga((1e-2,), GA_EPOCHS, momentum=0.9, weight_decay=5e-4),
+     *da("gda", (5e-3,), DA_EPOCHS, (5,)), *da("scrub_published", (5e-3,), DA_EPOCHS, (5,)),
+     *da("scrub", (5e-3,), DA_EPOCHS, (5,)), Config("finetune", 5e-3, (5,)), *da("gda", (5e-5,), (5,), (5,))),
+    (3,),
+)  # fmt: skip
+
+# the paper's experiment: an accelerator is needed. Ensembles are scored on all points, methods on 2,000 + 2,000 + F
+PAPER = Preset(
+    "paper", "cifar10", None, None, 1, 64, Recipe(24, 512), 1, 2000, 2000, 100,
+    tuple(f"published-{k}" for k in (1, 5, 9, 2, 4, 7, 6, 8, 3)),
+    (*ga(GA_RATES, GA_EPOCHS), *ga((0.0,), GA_EPOCHS), *ga(GA_RATES, GA_EPOCHS, batchnorm="frozen"),
+     *ga((1e-3, 1e-2), GA_EPOCHS, momentum=0.9, weight_decay=5e-4), *ga((1e-3, 1e-2), GA_EPOCHS, shuffle=0),
+     *da("gda", (5e-3, 5e-4), DA_EPOCHS, (3, 5), (32, 64)),
+     *da("scrub_published", (5e-3,), DA_EPOCHS, (3, 5), (32, 64)),
+     *da("scrub", (5e-3, 5e-5), DA_EPOCHS, (3, 5), (32, 64)), *da("gda", (1e-3, 5e-5), DA_EPOCHS, (3, 5), (32, 64)),
+     *da("scrub", (1e-3, 5e-4), DA_EPOCHS, (3, 5), (32, 64)), Config("finetune", 5e-3, DA_EPOCHS)),
+    (1, 3, 6),
+)  # fmt: skip
+
+PRESETS = {p.name: p for p in (SMOKE, DEMO, LAPTOP, PAPER)}
+
+
+def preset(name: str, **changes: object) -> Preset:
+    """A preset by name, with fields replaced; BadInput for an unknown name or a number of models below 2."""
+    if name not in PRESETS:
+        raise BadInput(f"unknown preset {name!r}; choose from {', '.join(PRESETS)}")
+    found = replace(PRESETS[name], **changes)
+    if found.models < 2:
+        raise BadInput(f"{found.models} models: a distribution of margins needs at least 2")
+    return found

@@ -1,0 +1,131 @@
+"""The built book in a browser: every page, wide and on a phone, light and dark, and no word to any other host."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+
+from unlearning.chapters import in_toc
+
+CHAPTERS = in_toc()
+UNRENDERED = re.compile(r"\$\$|\\(?:frac|label|begin)\b|\{(?:ref|eq|cite|numref|glue|prf:\w+|doc)[^}]*\}|:::|```|\[\[|nan%|\bNone%")
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def opened(book, chromium):
+    """A function that opens a page and returns it with the requests and the complaints it made."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+
+    def go(name: str, width: int = 1280, theme: str = "light"):
+        page = context.new_page()
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme)
+        requests, complaints = [], []
+        page.on("request", lambda r: requests.append(r.url))
+        page.on("requestfailed", lambda r: complaints.append(f"failed: {r.url}"))
+        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda e: complaints.append(str(e)))
+        page.goto((book / f"{name}.html").as_uri(), wait_until="load")
+        page.wait_for_function("!window.MathJax || !MathJax.startup || MathJax.startup.promise.then(() => true)")
+        return page, requests, complaints
+
+    yield go
+    context.close()
+
+
+@pytest.mark.parametrize("name", [*CHAPTERS, "references"])
+def test_page(opened, name):
+    page, requests, complaints = opened(name)
+    foreign = [url for url in requests if not url.startswith(("file:", "data:", "blob:"))]
+    assert not foreign and not complaints
+    assert page.locator("mjx-merror, .merror, .problematic, .system-message").count() == 0
+    text = page.evaluate(
+        """() => { const copy = document.querySelector('article').cloneNode(true);
+        copy.querySelectorAll('pre, code, .highlight, mjx-container, script').forEach(e => e.remove());
+        return copy.textContent }"""
+    )
+    assert not UNRENDERED.findall(text)
+    unnamed = page.locator("article img:not([alt]), article img[alt=''], .panels:not(:has([aria-label])):not([aria-label])")
+    assert unnamed.count() == 0, "every picture has alternative text"
+    loose = page.locator("article .panels:not(figure .panels)")
+    assert loose.count() == 0, "every figure stands in a numbered figure with a caption"
+    page.close()
+
+
+@pytest.mark.parametrize("name", [*CHAPTERS, "references"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_page_on_a_phone(opened, name, theme):
+    page, _, complaints = opened(name, width=390, theme=theme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert not complaints
+    colours = page.evaluate(
+        """() => { const svg = [...document.querySelectorAll('.panels svg')].find(e => e.getBoundingClientRect().width);
+        return svg ? [getComputedStyle(svg).color, getComputedStyle(document.body).color] : null }"""
+    )
+    assert colours is None or colours[0] == colours[1], "figures take the page's ink"
+    narrow = page.evaluate(
+        """() => [...document.querySelectorAll('.panels svg')].map(e => e.getBoundingClientRect())
+        .filter(r => r.width && (r.width < 280 || r.right > 391)).length"""
+    )
+    assert narrow == 0, "panels stack on a phone instead of shrinking beside each other"
+    page.close()
+
+
+def test_links(book):
+    """Every internal link leads to a page that exists and, with an anchor, to an element on it."""
+    anchors = {path: set(re.findall(r'\bid="([^"]+)"', path.read_text())) for path in book.rglob("*.html")}
+    broken = []
+    for path, text in ((path, path.read_text()) for path in anchors):
+        for href in re.findall(r'<a[^>]*\shref="([^"]*)"', text):
+            url = urlsplit(href)
+            if url.scheme or url.netloc:
+                continue
+            target = (path.parent / unquote(url.path)).resolve() if url.path else path
+            if not target.exists() or (url.fragment and url.fragment not in anchors.get(target, set())):
+                broken.append(f"{path.name}: {href}")
+    assert not broken
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_download(opened, book, name):
+    """The download button gives the executed notebook."""
+    page, _, _ = opened(name)
+    href = page.locator("a.btn-download-source-button").first.get_attribute("href")
+    notebook = nbformat.read((book / unquote(href)).resolve(), 4)
+    assert all(c.execution_count for c in notebook.cells if c.cell_type == "code" and c.source.strip())
+    page.close()
+
+
+def test_sliders_move(opened):
+    moved = 0
+    for name in CHAPTERS:
+        page, _, complaints = opened(name)
+        for box in page.locator(".frames").all():
+            bar, out = box.locator("input[type=range]"), box.locator("output")
+            before = out.text_content()
+            bar.focus()
+            page.keyboard.press("End" if bar.input_value() != bar.get_attribute("max") else "Home")
+            assert out.text_content() != before
+            assert box.locator("[data-label]:visible").count() == 1
+            moved += 1
+        assert not complaints
+        page.close()
+    assert moved > 0
+
+
+def test_search(opened, book):
+    page, requests, complaints = opened("../search")
+    page.goto((book.parent / "search.html").as_uri() + "?q=oracle")
+    page.wait_for_selector("#search-results li", timeout=20_000)
+    assert page.locator("#search-results li").count() >= 3
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in requests)
+    page.close()
+
+
+def test_first_page_is_found_from_the_root(book):
+    root = (book.parent / "index.html").read_text()
+    assert f"book/{CHAPTERS[0]}.html" in root and Path(book / f"{CHAPTERS[0]}.html").exists()

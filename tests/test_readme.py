@@ -1,0 +1,37 @@
+"""The README's words that could go stale: the verdicts it lists, the commands it names, its length."""
+
+import re
+import subprocess
+import sys
+
+from unlearning import ledger
+from unlearning.chapters import ROOT
+from unlearning.claims import CLAIMS
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_listed_verdicts_are_the_books(book):
+    facts = ledger.collect()
+    found = {claim.id: ledger.verdict_of(claim.id, facts) for claim in CLAIMS}
+    listed = README.split("<!-- verdicts")[1].split("<!-- end")[0]
+    rows = dict(re.findall(r"^\| (C\d+) \|.*\| ([a-z ]+) \|$", listed, re.M))
+    decided = {claim: verdict for claim, verdict in found.items() if verdict != "not yet run"}
+    assert rows == decided
+
+
+def test_the_commands_exist():
+    for target in re.findall(r"^\s+make (\w+)", README, re.M):
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M), target
+    lines = re.findall(r"^\s+\.venv/bin/unlearning (params .*?)\s+#", README, re.M)
+    for line in lines:
+        ran = subprocess.run([sys.executable, "-m", "unlearning", *line.split()], capture_output=True, cwd=ROOT)
+        assert ran.returncode == 0
+    assert lines
+
+
+def test_one_screen():
+    assert len(README.splitlines()) <= 70
+    for path in re.findall(r"\]\(([^)h][^)]*)\)", README):
+        assert (ROOT / path).exists(), path
+    assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 100
