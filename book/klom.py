@@ -262,7 +262,7 @@ one_by_one = [plain_klom(b64[:, i].numpy(), a64[:, i].numpy()) for i in range(le
 note(loop_error=np.abs(klom(b64, a64, bins=bins).numpy() - one_by_one).max())
 
 # %% [markdown]
-# The book uses {py:func}`unlearning.klom.klom`, which does all points at once and counts, for every bin edge, the margins
+# The book uses `unlearning.klom.klom`, which does all points at once and counts, for every bin edge, the margins
 # above it; differences of these counts are the histogram. The largest disagreement between the two on our
 # {glue:text}`klom_held_out:.0f` digits is {glue:text}`klom_loop_error:.0e`. It differs on purpose in the cases that the
 # plain form leaves undefined. If dropping the maximum would empty a histogram, the last bin is closed instead. A
@@ -426,7 +426,7 @@ note(half_bins=quarter[1], quarter_bins=quarter[2],
 # Real ensembles need not be Gaussian, so this book prints two floors with every score. The **Gaussian floor** is the
 # simulation above at the same $N$. The **permutation floor** pools the margins of both ensembles, divides the models at
 # random into two new ensembles, scores those, and repeats: what would we see if nobody had told us which model is which?
-# {py:func}`unlearning.klom.permutation_floor` exchanges whole models, so that the dependence between points stays.
+# `unlearning.klom.permutation_floor` exchanges whole models, so that the dependence between points stays.
 
 # %% [markdown]
 # ## The ceiling: how high it can go
@@ -547,9 +547,9 @@ figures.frames(slides, labels=[f"{m:g}" for m in broken], name="margin of the br
 # permutation floor cannot show it (the broken model is in the pool, so that floor collapses too). The book reports
 # for every group the fraction of points whose range is **collapsed**: where far-out models take up more than half of it.
 # *Far out* is meant as in a box plot: more than three interquartile ranges beyond the quartiles of a model's own
-# ensemble. {py:func}`unlearning.klom.occupancy` computes the share of the range that the others occupy.
+# ensemble. `unlearning.klom.occupancy` computes the share of the range that the others occupy.
 #
-# It also suggests the repair. {py:func}`unlearning.klom.robust_klom` lays the bins over the range of the models that are
+# It also suggests the repair. `unlearning.klom.robust_klom` lays the bins over the range of the models that are
 # *not* far out and leaves the outer bins open. The broken model still counts, as one model in the outermost bin. If there is
 # no far-out model, nothing changes: same bins, same floor, same ceiling. That is why we prefer it to bins from the
 # oracles' quantiles, which are as robust but live on a scale of their own. Up to a quarter of either ensemble may break
@@ -574,7 +574,7 @@ figures.table(robust_table)
 # A score has two sources of chance: which models were trained, and which points were asked.
 #
 # *Points* are easy. The bootstrap interval of a percentile needs no resampling, because the distribution of an order
-# statistic under resampling is known {cite}`efron1979`; {py:func}`unlearning.klom.point_interval` uses it.
+# statistic under resampling is known {cite}`efron1979`; `unlearning.klom.point_interval` uses it.
 #
 # *Models* are not. The usual bootstrap draws $N$ models with replacement, so some come twice and others not at all. To a
 # histogram such a sample looks like a smaller ensemble: more empty bins, a higher floor. It answers around the wrong
@@ -614,7 +614,7 @@ note(real=p95(klom(ensemble_b, ensemble_a, bins=bins)), naive=naive, low95=low95
 # each epoch ends on one with {glue:text}`klom_tiny:.0f` images. So we separate the two things that a batch does. It
 # updates the running **statistics**, and it takes a gradient **step**. Each ensemble below is compared with ensemble A,
 # whose small batches are dropped. From here on a score stands as in this table: with its interval over models, its two
-# floors (permutation, Gaussian) and its ceiling. {py:func}`unlearning.klom.summarize` computes the row.
+# floors (permutation, Gaussian) and its ceiling. `unlearning.klom.summarize` computes the row.
 
 # %%
 variants = {  # (margins, accuracy)
