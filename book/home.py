@@ -126,9 +126,9 @@ for kind, values in on_f.items():
     glue(f"home_{kind}_margin", float(values[:, point].mean()), display=False)
 for column, name in enumerate(("forget", "test")):
     glue(f"home_{name}_nothing", path[0, column].item(), display=False)
-    glue(f"home_{name}_best", path[:, column].min().item(), display=False)
-    glue(f"home_{name}_best_step", int(path[:, column].argmin()), display=False)
     glue(f"home_{name}_last", path[-1, column].item(), display=False)
+glue("home_forget_best", path[:, 0].min().item(), display=False)
+glue("home_forget_best_step", int(path[:, 0].argmin()), display=False)
 glue("home_test_at_forget_best", path[path[:, 0].argmin(), 1].item(), display=False)
 glue("home_last_step", len(path) - 1, display=False)
 glue("home_models", models, display=False)

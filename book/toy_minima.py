@@ -325,7 +325,7 @@ figures.table(pd.DataFrame(ladder))
 # Part of this is plain stability. Gradient descent can only come to rest in a minimum if its step is below two over
 # the largest second derivative there. In the wrong valley that limit is {glue:text}`toy_minima_limit_here:.2f`, at the
 # oracle it is {glue:text}`toy_minima_limit_there:.3f`: the good minimum is the sharper one. So we add a control. Let step
-# size 1 run for $1, 2, \dots,$ {glue:text}`toy_minima_calm_tries` steps, then finish with steps of 0.02: the
+# size 1 run for $1, 2, \dots,$ {glue:text}`toy_minima_calm_tries` steps, then finish with small ones: the
 # run ends at the oracle {glue:text}`toy_minima_calmed` times out of {glue:text}`toy_minima_calm_tries`. The same small
 # steps from weights drawn at random, that is training anew on R, end there {glue:text}`toy_minima_fresh` times out of
 # {glue:text}`toy_minima_calm_tries`.

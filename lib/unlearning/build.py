@@ -172,7 +172,12 @@ def render(executed: dict[str, NotebookNode], root: Path, scratch: Path, strict:
         said = re.sub(r"\x1b\[[0-9;]*m", "", ran.stderr + ran.stdout).replace(f"{stage}/", "").splitlines()
         telling = [line for line in said if re.search(r"WARNING|ERROR|CRITICAL|Error:", line)]
         raise BuildFailed("rendering failed:\n" + "\n".join(telling or said))
-    return scratch / "_build" / "html"
+    html = scratch / "_build" / "html"
+    for page in html.rglob("*.html"):  # live kernels (thebe) come with Jupyter Book; they would need another host
+        text = page.read_text()
+        text = re.sub(r"<script>const THEBE_JS_URL.*?</script>", "", text, flags=re.DOTALL)
+        page.write_text(re.sub(r'<script[^>]*sphinx-thebe\.js[^>]*></script>', "", text))
+    return html
 
 
 def configuration(root: Path = ROOT) -> dict:

@@ -1,4 +1,5 @@
-"""Chapters and their parameters: what `book/` holds, and which values a chapter accepts. Explained in "Home".
+"""Chapters and their parameters: what `book/` holds, and which values a chapter accepts. Explained in CONTRIBUTING.md
+("Add a chapter").
 
 A chapter is a jupytext py:percent file. Its cell tagged `parameters` holds annotated literals only, one per line:
 

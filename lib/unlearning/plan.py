@@ -1,4 +1,4 @@
-"""The experiment as an ordered list of units of work, run by several processes. Explained in chapter 10.
+"""The experiment as an ordered list of units of work, run by several processes. Explained in CONTRIBUTING.md.
 
     unlearning experiment --preset laptop --out runs/laptop --dry-run
     unlearning experiment --preset laptop --out runs/laptop --time-budget 3600

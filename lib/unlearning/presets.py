@@ -1,4 +1,4 @@
-"""The four sizes of the experiment. One code path serves all. Explained in chapter 10, Training the ensembles."""
+"""The four sizes of the experiment. One code path serves all. Explained in CONTRIBUTING.md."""
 from dataclasses import dataclass, replace
 
 from unlearning.data import BadInput

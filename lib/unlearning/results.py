@@ -1,6 +1,8 @@
 """Records that survive: append-only JSON lines, arrays written whole or not at all, provenance. See chapter 10.
 
 One record is one line: (data set, forget set, method, configuration, number of models) and everything measured for it.
+
+Explained in CONTRIBUTING.md.
 """
 import ast
 import errno

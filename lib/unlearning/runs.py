@@ -1,4 +1,4 @@
-"""An output folder: what its models are, which margins it holds, and the records made of them. Explained in chapter 10.
+"""An output folder: what its models are, which margins it holds, and the records made of them. Explained in CONTRIBUTING.md.
 
     run.json                                       what a model of this folder is; another request is refused
     weights/INDEX.pt                               the pretrained models
