@@ -216,8 +216,6 @@ for name, value in {
     "gda_gap": means.loc["GDA"].iloc[-1].gap, "gda_forget": means.loc["GDA"].iloc[-1].forget,
 }.items():  # fmt: skip
     glue(f"question_{name}", float(value), display=False)
-glue("question_forget", forget, display=False)
-glue("question_splits", splits, display=False)
 glue("question_steps", steps, display=False)
 
 # %% [markdown]

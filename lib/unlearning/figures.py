@@ -85,7 +85,8 @@ def svg(figure: Figure) -> str:
 def _panels(figures: tuple[Figure, ...]) -> str:
     """The panels' SVGs in boxes: two of standard width share a page's row, on a phone each has a row of its own."""
     widths = (figure.get_size_inches()[0] for figure in figures)
-    boxes = (f'<div style="flex:1 1 {4.2 * width:.3g}rem;max-width:{width:g}in;min-width:0">' for width in widths)
+    boxes = (f'<div style="flex:1 1 {max(4.2 * width, 11.5):.3g}rem;max-width:{max(width, 3.2):g}in;min-width:0">'
+             for width in widths)
     return "".join(box + svg(figure) + "</div>" for box, figure in zip(boxes, figures))
 
 
