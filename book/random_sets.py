@@ -464,7 +464,7 @@ for name, values in {
     })  # fmt: skip
 oracle = points["oracle"].mean(axis=0)
 for name, value in {
-    "margin": margin, "oracle_forget": oracle[1], "oracle_test": oracle[0],
+    "margin": margin, "oracle_forget": oracle[1],
     "before": np.abs(points["pretrained"][:, 1] - points["oracle"][:, 1]).mean(),
     "ga_after": np.abs(points["GA"][:, -1, 1] - points["oracle"][:, 1]).mean(),
     "gda_after": np.abs(points["GDA"][:, -1, 1] - points["oracle"][:, 1]).mean(),
