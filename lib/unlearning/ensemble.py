@@ -67,7 +67,7 @@ def batches(points: int, recipe: Recipe, seed: int) -> Iterator[tuple[float, tor
 
 
 def last_batch(points: int, batch: int) -> int:
-    """Points in an epoch's last batch. A tiny one leaves BatchNorm's running statistics on a few images (D11)."""
+    """Points in an epoch's last batch. A tiny one raises KLoM (D11; the chapter `klom` measures which part of it)."""
     return points % batch or min(points, batch)
 
 

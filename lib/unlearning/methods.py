@@ -4,7 +4,7 @@ A method is one function (model, forget, retain, config) -> iterator of (epoch, 
 The model handed in is not changed; the model handed out is the live one, so score or copy it before asking for the
 next. Losses are summed over the models of a stack (`models.stack`), so one function serves one model and many.
 To add a method, write such a function and put it into METHODS. The switches of `Config` are the controls that the
-published runs lack: chapter 13, Ascent or BatchNorm?
+published runs lack.
 """
 import copy
 from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ def do_nothing(model: nn.Module, forget: Points, retain: Points, config: Config)
 
 
 def gradient_ascent(model: nn.Module, forget: Points, retain: Points, config: Config) -> Checkpoints:
-    """GA: θ ← θ + lr ∇L(θ; batch of F), epoch after epoch. Explained in chapter 11."""
+    """GA: θ ← θ + lr ∇L(θ; batch of F), epoch after epoch."""
     model = copy.deepcopy(model)
     optimiser = _sgd(model, config)
     for epoch in range(1, config.epochs[-1] + 1):
@@ -84,7 +84,7 @@ def gradient_ascent(model: nn.Module, forget: Points, retain: Points, config: Co
 def descent_ascent(model: nn.Module, forget: Points, retain: Points, config: Config) -> Checkpoints:
     """GDA: in the first `ascent_epochs` epochs one ascent pass over F; in every epoch then one descent pass over R.
 
-    With ascent_epochs = 0 this is fine-tuning on R. Explained in chapter 11.
+    With ascent_epochs = 0 this is fine-tuning on R.
     """
     model = copy.deepcopy(model)
     optimiser = _sgd(model, config)
@@ -99,7 +99,7 @@ def descent_ascent(model: nn.Module, forget: Points, retain: Points, config: Con
 
 
 def scrub(model: nn.Module, forget: Points, retain: Points, config: Config) -> Checkpoints:
-    """SCRUB with an optimiser on the student: the method as it was meant. Explained in chapter 13.
+    """SCRUB with an optimiser on the student: the method as it was meant.
 
     Ascent on T² KL_T(teacher ‖ student) over F in the first `ascent_epochs` epochs, then descent on
     0.99 CE + 0.1 T² KL_T over R; the rate falls to a tenth after epochs 3, 5 and 9. The teacher is `model`, in
@@ -109,7 +109,7 @@ def scrub(model: nn.Module, forget: Points, retain: Points, config: Config) -> C
 
 
 def scrub_published(model: nn.Module, forget: Points, retain: Points, config: Config) -> Checkpoints:
-    """SCRUB as the public code runs it: the optimiser holds the teacher's parameters. Explained in chapter 13.
+    """SCRUB as the public code runs it: the optimiser holds the teacher's parameters.
 
     The loss flows to the student only, so no parameter has a gradient when the optimiser steps, and nothing but the
     student's BatchNorm statistics changes. The unused gradients are not computed here.

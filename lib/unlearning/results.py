@@ -1,4 +1,4 @@
-"""Records that survive: append-only JSON lines, arrays written whole or not at all, provenance. See chapter 10.
+"""Records that survive: append-only JSON lines, arrays written whole or not at all, provenance.
 
 One record is one line: (data set, forget set, method, configuration, number of models) and everything measured for it.
 
