@@ -47,6 +47,8 @@ def test_frames(shown):
     html = shown(figures.frames, [draw(), (draw(), draw((3, 2)))], ["one", "two"], name="k", alt="x", start=1)[0].data["text/html"]
     assert html.count("<svg") == 3 and 'max="1"' in html and 'value="1"' in html
     assert html.count("display:none") == 1
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))  # although one panel stands in both frames
     assert "http" not in re.sub(r"http://www.w3.org/\S+", "", html)
     with pytest.raises(ValueError, match="2 frames but 1 labels"):
         figures.frames([draw(), draw()], ["one"], name="k", alt="x")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -279,3 +280,14 @@ def test_presets_are_sound(name: str):
         for points in (n, n - size):
             last = points % p.recipe.batch or p.recipe.batch
             assert last >= p.recipe.batch / 3
+
+
+def test_a_second_run_can_wait_for_the_first(tmp_path: Path):
+    """wait=True: nothing is trained before the folder is free, then everything is."""
+    tiny = replace(presets.SMOKE, models=2, forget_sets=("random-5",), configs=(), retrain_epochs=())
+    with ThreadPoolExecutor(1) as pool:
+        with results.only_one(tmp_path):
+            second = pool.submit(plan.run, tiny, tmp_path, report=None, workers=1, wait=True)
+            time.sleep(1)
+            assert not second.done() and not (tmp_path / "margins").exists()
+        assert [r["method"] for r in second.result(60)] == ["nothing"]

@@ -22,8 +22,9 @@ def prose(name: str) -> list[str]:
         if cell.cell_type == "markdown":
             text = re.sub(r"(`{3,})\{admonition\} (?:The paper claims|At a glance).*?\1", "", cell.source, flags=re.DOTALL)
             text = re.sub(r"```.*?```", lambda m: m[0] if m[0].startswith("```{") else "", text, flags=re.DOTALL)
+            text = re.sub(r"^`{3,}.*$", "", text, flags=re.M)  # the fences themselves, which are no inline code
             text = re.sub(r"\$\$.*?\$\$(?: \([\w-]+\))?|\$[^$]*\$|\{[\w:]+\}`[^`]*`|`[^`]*`|\]\([^)]*\)", "", text, flags=re.DOTALL)
-            texts.append(re.sub(r"95% (?:bootstrap )?(?:interval|margin)s?", "", text))  # a convention, not a measurement
+            texts.append(re.sub(r"95% (?:bootstrap )?(?:interval|margin)s?|Section \d\.\d", "", text))  # no measurements
     return texts
 
 

@@ -62,15 +62,18 @@ def panel(width: float = 4.4, height: float = 3.3, **subplots) -> tuple[Figure, 
     return figure, axes
 
 
-def svg(figure: Figure) -> str:
-    """The figure as an SVG element: page-coloured ink, ids of its own, no date, no size that could overflow a phone."""
+def svg(figure: Figure, place: str = "") -> str:
+    """The figure as an SVG element: page-coloured ink, ids of its own, no date, no size that could overflow a phone.
+
+    place: tells apart the ids of one picture that stands on a page more than once.
+    """
     buffer = io.StringIO()
     with plt.rc_context(_RC):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Type": None, "Format": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = text.replace(INK, "currentColor").replace(PAPER, "var(--pst-color-background, Canvas)")
-    key = "f" + hashlib.sha256(text.encode()).hexdigest()[:8]
+    key = "f" + hashlib.sha256((place + text).encode()).hexdigest()[:8]
     text = re.sub(r'\bid="([^"]+)"', rf'id="{key}-\1"', text)
     text = re.sub(r'href="#([^"]+)"', rf'href="#{key}-\1"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{key}-\1)", text)
@@ -82,12 +85,12 @@ def svg(figure: Figure) -> str:
     return opening + text[text.index(">", text.index("<svg")) + 1 :].strip()
 
 
-def _panels(figures: tuple[Figure, ...]) -> str:
+def _panels(figures: tuple[Figure, ...], frame: int = 0) -> str:
     """The panels' SVGs in boxes: two of standard width share a page's row, on a phone each has a row of its own."""
     widths = (figure.get_size_inches()[0] for figure in figures)
     boxes = (f'<div style="flex:1 1 {max(4.2 * width, 11.5):.3g}rem;max-width:{max(width, 3.2):g}in;min-width:0">'
              for width in widths)
-    return "".join(box + svg(figure) + "</div>" for box, figure in zip(boxes, figures))
+    return "".join(f"{box}{svg(figure, f'{frame}.{i}.')}</div>" for i, (box, figure) in enumerate(zip(boxes, figures)))
 
 
 _ROW = "display:flex;flex-wrap:wrap;gap:1rem;justify-content:center"
@@ -122,7 +125,7 @@ def frames(figures: list[Figure | tuple[Figure, ...]], labels: list[str], name: 
         raise ValueError(f"{len(figures)} frames but {len(labels)} labels: give one label per frame")
     if not 0 <= start < len(figures):
         raise ValueError(f"start is {start}: choose a frame from 0 to {len(figures) - 1}")
-    rows = [_panels(frame if isinstance(frame, tuple) else (frame,)) for frame in figures]
+    rows = [_panels(frame if isinstance(frame, tuple) else (frame,), i) for i, frame in enumerate(figures)]
     key = "s" + hashlib.sha256("".join(rows).encode()).hexdigest()[:8]
     shown = [f'<div data-label="{html.escape(label)}" style="{_ROW}{"" if i == start else ";display:none"}">{row}</div>'
              for i, (row, label) in enumerate(zip(rows, labels))]  # fmt: skip

@@ -235,11 +235,13 @@ def _perform_in_worker(unit: Unit) -> float:
 
 
 def run(p: Preset, out: str | Path, *, root: str | None = None, device: str = "cpu", workers: int | None = None,
-        time_budget: float | None = None, report: Callable[[str], None] | None = print) -> list[dict]:  # fmt: skip
+        time_budget: float | None = None, report: Callable[[str], None] | None = print,
+        wait: bool = False) -> list[dict]:  # fmt: skip
     """Runs what is missing of an experiment in the folder `out`, and returns the records that now stand for it.
 
     workers: processes (default: CPU cores; 1 on a GPU), each with one thread; 1 works in this process. time_budget:
-    seconds after which no unit is started that would not end in time. report: called with one line per unit.
+    seconds after which no unit is started that would not end in time. report: called with one line per unit. wait: for
+    another run in this folder to end, instead of refusing.
     Raises BadInput for a request that cannot be served, ensemble.Diverged, OSError (full disk, …); what was recorded
     before stays. The numbers on a CPU do not depend on workers, interruptions or the order of units.
     """
@@ -247,7 +249,7 @@ def run(p: Preset, out: str | Path, *, root: str | None = None, device: str = "c
     deadline = time.monotonic() + time_budget if time_budget is not None else None
     workers = default_workers(device) if workers is None else workers
     out = Path(out)
-    with results.only_one(out):
+    with results.only_one(out, wait):
         context = open_context(p, out, root, device)
         _check(context)
         runs.settle_identity(context)

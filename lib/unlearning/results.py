@@ -111,12 +111,15 @@ def write_whole(path: Path, write: object) -> None:
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Holds the folder's lock; BadInput while another process holds it. It ends with its process, however that ends."""
+def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
+    """Holds the folder's lock. It ends with its process, however that ends.
+
+    While another process holds it: BadInput, or a wait for that process to end.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise BadInput(f"{folder}: another run is writing there; wait for it or choose another --out") from None
         yield
