@@ -4,19 +4,27 @@
     unlearning run CHAPTER [-p NAME VALUE]… [-f FILE.yml] [--out DIR]     one chapter with other parameters
     unlearning params CHAPTER                                            what a chapter's parameters are
     unlearning notebooks [DIR]                                           all chapters as .ipynb, for papermill or Jupyter
-    unlearning experiment --preset P [--help]                            train ensembles, unlearn, score; needs only torch,
-                                                                         numpy and scipy
+    unlearning experiment --preset P [--help]                            train ensembles, unlearn, score
+    unlearning pack --from RUN [--out DIR]                               an experiment's oracles as a few small files
+    unlearning score [PACK [FILE…]]                                      compare your own unlearned models with them
+
+The last three need only torch, numpy and scipy: PYTHONPATH=lib python3 -m unlearning …
 """
 
 import argparse
 import sys
 from pathlib import Path
+from types import ModuleType
+
+NEED_TORCH = {"experiment": "train ensembles, unlearn, score; see its own --help",
+              "pack": "an experiment's oracles as a few small files; see its own --help",
+              "score": "compare your own unlearned models with packed oracles; see its own --help"}  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0 done, 1 something failed while running, 2 the request was refused before anything ran."""
     argv = sys.argv[1:] if argv is None else argv
-    arguments = _parser(experiment=argv[:1] == ["experiment"]).parse_args(argv)
+    arguments = _parser("".join(argv[:1])).parse_args(argv)
     try:
         return arguments.action(arguments)
     except (ValueError, RuntimeError, OSError) as error:
@@ -30,8 +38,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2 if isinstance(error, Refused) else 1
 
 
-def _parser(experiment: bool) -> argparse.ArgumentParser:
-    """All commands; the experiment's own options only when it is asked for, because they need torch."""
+def _parser(asked: str) -> argparse.ArgumentParser:
+    """All commands; those that need torch have options only when they are asked for."""
     parser = argparse.ArgumentParser(prog="unlearning", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     build = commands.add_parser("build", help="execute what changed and render the book to _build/html")
@@ -48,13 +56,23 @@ def _parser(experiment: bool) -> argparse.ArgumentParser:
     notebooks = commands.add_parser("notebooks", help="write all chapters as .ipynb without outputs")
     notebooks.add_argument("folder", nargs="?", default="notebooks")
     notebooks.set_defaults(action=_notebooks)
-    trials = commands.add_parser("experiment", help="train ensembles, unlearn, score; see its own --help")
-    if experiment:
-        from unlearning import plan
-
-        plan.add_arguments(trials)
-        trials.set_defaults(action=plan.main)
+    for name, told in NEED_TORCH.items():
+        own = commands.add_parser(name, help=told)
+        if asked == name:
+            module = _module(name)
+            module.add_arguments(own)
+            own.set_defaults(action=module.main)
     return parser
+
+
+def _module(name: str) -> ModuleType:
+    if name == "experiment":
+        from unlearning import plan as found
+    elif name == "pack":
+        from unlearning import packing as found
+    else:
+        from unlearning import score as found
+    return found
 
 
 def _build(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Data sets as uint8 tensors, and forget sets as index arrays. Explained in CONTRIBUTING.md.
+"""Data sets as uint8 tensors, and forget sets as index arrays. Explained in the chapter "Training the ensembles".
 
 Roots, in order: an explicit argument, the environment variable UNLEARNING_DATA, ./data (downloaded there by torchvision
 when missing). Files lie as torchvision lays them out; published forget sets in ROOT/forget_sets/cifar10/.
@@ -85,7 +85,7 @@ class Data:
 
 def load(name: str, root: str | Path | None = None, *, train: int | None = None, val: int | None = None,
          pool: int = 1, seed: int = 0) -> Data:  # fmt: skip
-    """A data set, optionally cut down. Explained in CONTRIBUTING.md.
+    """A data set, optionally cut down. Explained in the chapter "Training the ensembles".
 
     name: one of NAMES. root: folder of the files (digits needs none). train, val: how many images to keep, drawn
     without replacement by `seed` (None = all). pool: average over pool x pool pixels, rounded back to uint8.
@@ -216,7 +216,7 @@ def checked_indices(indices: np.ndarray, points: int, name: str = "forget set") 
 
 
 def forget_set(name: str, points: int, margins: np.ndarray | None = None, root: str | Path | None = None) -> np.ndarray:
-    """Indices of a forget set, ascending int64. Explained in CONTRIBUTING.md.
+    """Indices of a forget set, ascending int64. Explained in the chapter "Training the ensembles".
 
     random-K: K points by NumPy's legacy generator, with seed 0, 1, 2 for K = 10, 100, 1000, which gives exactly the
     published sets 1-3 on 50,000 points, and seed K otherwise. pc1-top-K: the K points with the highest score on the

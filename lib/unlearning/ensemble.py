@@ -1,4 +1,4 @@
-"""Trains many models of one recipe and scores them. Explained in CONTRIBUTING.md.
+"""Trains many models of one recipe and scores them. Explained in the chapter "Training the ensembles".
 
 Two forms of one computation: `train_one` is the plain loop, the reference and the GPU's form; `train_stack` trains
 several small models side by side on a CPU. Model i of a role has its own seed, so it is the same model whatever else
@@ -90,7 +90,7 @@ def train_one(build: Callable[[], nn.Module], data: Data, points: np.ndarray, re
     """One model trained from scratch on the training points with indices `points` (n,), on the data's device.
 
     float32 on a CPU; bfloat16 arithmetic and channels-last layout on a GPU. Raises Diverged for a loss that is not
-    finite. Explained in CONTRIBUTING.md.
+    finite. Explained in the chapter "Training the ensembles".
     """
     device = data.images.device
     fast = device.type == "cuda"
@@ -119,7 +119,7 @@ def train_stack(build: Callable[[], nn.Module], data: Data, points: np.ndarray, 
                 seeds: list[int]) -> nn.Module:  # fmt: skip
     """`models.stack` of len(seeds) models trained side by side; each is train_one's model up to rounding.
 
-    Each model has its own initialisation and shuffles. Explained in CONTRIBUTING.md.
+    Each model has its own initialisation and shuffles. Explained in the chapter "Training the ensembles".
     """
     device, count = data.images.device, len(seeds)
     stacked = models.stack([fresh(build, seed) for seed in seeds])

@@ -154,4 +154,5 @@ def table(frame: pd.DataFrame, index: bool = False, links: bool = False) -> None
     Floats are printed with four significant digits: format cells yourself where another precision is meant.
     """
     body = frame.to_html(index=index, border=0, escape=not links, float_format=lambda v: f"{v:.4g}", classes="table")
+    body = re.sub(r"<td>(\w+(?:-\w+)+)</td>", r'<td class="name">\1</td>', body)  # random-10 stays on one line
     display({"text/html": f'<div class="rows">{body}</div>', "text/plain": frame.to_string(index=index)}, raw=True)

@@ -1,4 +1,6 @@
-"""Unlearning methods: gradient ascent, descent-ascent, SCRUB, and their controls. Explained in CONTRIBUTING.md.
+"""Unlearning methods: gradient ascent, descent-ascent, SCRUB, and their controls.
+
+Explained in the chapter "Ascent or BatchNorm?".
 
 A method is one function (model, forget, retain, config) -> iterator of (epoch, model) at the epochs in config.epochs.
 The model handed in is not changed; the model handed out is the live one, so score or copy it before asking for the

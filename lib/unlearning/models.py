@@ -1,4 +1,4 @@
-"""ResNet-9 with its width as an argument, ResNet-18, and stacks. Explained in CONTRIBUTING.md."""
+"""ResNet-9 with its width as an argument, ResNet-18, and stacks. Explained in the chapter "Training the ensembles"."""
 import torch
 from torch import nn
 
@@ -35,7 +35,7 @@ def block(c_in: int, c_out: int, kernel: int = 3, stride: int = 1, padding: int 
 
 
 def resnet9(width: int = 64, in_channels: int = 3, classes: int = 10) -> nn.Sequential:
-    """ResNet-9 with PyTorch's default initialisation. Explained in CONTRIBUTING.md.
+    """ResNet-9 with PyTorch's default initialisation. Explained in the chapter "Training the ensembles".
 
     Input (n, in_channels, h, w) with h, w >= 11; output logits (n, classes). The paper's net is width 64 on
     3 x 32 x 32: 2,274,880 parameters, 0.583 GFLOP per image forward.
@@ -60,7 +60,10 @@ def resnet9(width: int = 64, in_channels: int = 3, classes: int = 10) -> nn.Sequ
 
 
 def resnet18(classes: int = 17) -> nn.Module:
-    """torchvision's ResNet-18 with a new last layer (Living-17: 17 classes). Explained in CONTRIBUTING.md."""
+    """torchvision's ResNet-18 with a new last layer (Living-17: 17 classes).
+
+    Explained in the chapter "Training the ensembles".
+    """
     from torchvision.models import resnet18 as torchvision_resnet18  # optional on a bare GPU machine
     return torchvision_resnet18(num_classes=classes)
 
@@ -127,7 +130,8 @@ def stack(models: list[nn.Module]) -> nn.Module:
 
     Input (n, channels, h, w), the same for all models, or (n, M * channels, h, w), one after the other; output
     (M, n, classes). The models' values are copied; `unstack` copies them back. A loss summed over models gives each
-    model exactly its own gradient. Raises TypeError for layers other than those of ResNet-9. Explained in CONTRIBUTING.md.
+    model exactly its own gradient. Raises TypeError for layers other than those of ResNet-9.
+    Explained in the chapter "Training the ensembles".
     """
     first = models[0]
     if isinstance(first, nn.Conv2d) and first.bias is None and first.groups == 1:

@@ -1,0 +1,92 @@
+"""The `paper` preset on a CPU: cut to 2 narrow models and one epoch, but with all of CIFAR-10 and a published forget set.
+
+The same units, seeds, records, packs and scores as at full size; only the numbers mean nothing.
+"""
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from unlearning import data, ensemble, models, packing, plan, presets, results
+from unlearning.__main__ import main
+from unlearning.ensemble import Recipe
+from unlearning.methods import Config
+
+PRESENT = [(data.find_root() / path).exists() for path in ("cifar-10-batches-py/test_batch", "forget_sets/cifar10")]
+needs_data = pytest.mark.skipif(not all(PRESENT), reason=f"no CIFAR-10 or no published forget sets in "
+                                f"{data.find_root()}: set {data.ROOT_VARIABLE} to a folder that has them")  # fmt: skip
+CUT = presets.preset("paper", models=2, pool=2, width=1, recipe=Recipe(1, 2048), retrain_epochs=(), resamples=(2, 3),
+                     forget_sets=("published-5",), scored_retain=200, scored_val=200,
+                     configs=(Config("ga", 1e-3, (1, 3)),))  # fmt: skip
+RUN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import test_paper_preset
+from unlearning import plan
+plan.run(test_paper_preset.CUT, sys.argv[2], workers=1, report=lambda line: print(line, flush=True))
+"""
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that is killed with its second model in training, goes on without time, and then to its end."""
+    folder = tmp_path_factory.mktemp("paper") / "run"
+    command = [sys.executable, "-c", RUN, str(Path(__file__).parent), str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("[1/6] pretrained models 0-0")
+        process.send_signal(signal.SIGKILL)
+    lines: list[str] = []
+    assert plan.run(CUT, folder, workers=1, time_budget=0, report=lines.append) == []
+    assert len(lines) == 1 and lines[0].startswith("time budget: 1 units of this stage are left")
+    plan.run(CUT, folder, workers=1, report=lines.append)
+    assert lines[1].startswith("[1/5] pretrained models 1-1") and len(lines) == 6
+    return folder
+
+
+@needs_data
+@pytest.mark.slow
+def test_killed_and_resumed_it_trains_the_model_that_it_would_have_trained(out: Path):
+    """Bytes of the model that was in training at the kill equal those of the same model trained here, without the plan."""
+    torch.set_num_threads(1)
+    loaded = data.load("cifar10", pool=2)
+    images = torch.cat([loaded.images, loaded.val_images])
+    labels = torch.cat([loaded.labels, loaded.val_labels])
+    alone = ensemble.train_one(lambda: models.resnet9(1), loaded, np.arange(50_000), CUT.recipe,
+                               ensemble.seed_of(0, "pretrained", 1))  # fmt: skip
+    margins, hits = ensemble.score(alone, loaded, images, labels)
+    with np.load(out / "margins/pretrained/0001-0001.npz") as found:
+        assert found["margins"].tobytes() == margins.tobytes() and found["hits"].tobytes() == hits.tobytes()
+
+
+@needs_data
+@pytest.mark.slow
+def test_its_records_are_complete_and_about_the_published_set(out: Path):
+    records = results.read(out / "results.jsonl")
+    assert [(r["method"], r["epoch"]) for r in records] == [("nothing", 0), ("ga", 1), ("ga", 3)]
+    for r in records:
+        assert (r["forget_set"], r["forget_size"], r["retain_size"]) == ("published-5", 100, 49_900)
+        assert [s["oracle_to_unlearned"]["points"] for s in r["groups"].values()] == [100, 200, 200]
+        assert r["preset"] == "paper" and r["network"] == {"name": "resnet9", "width": 1} and r["models"] == 2
+        assert r["last_batch"]["pretrained"] == 50_000 - 24 * 2048
+
+
+@needs_data
+@pytest.mark.slow
+def test_its_result_is_packed_and_scored(out: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    assert main(["pack", "--from", str(out), "--out", str(tmp_path)]) == 0
+    assert "2 models on 100 forget, 200 retain, 200 val" in capsys.readouterr().out
+    pack = packing.read("paper/published-5", tmp_path)
+    forget = np.load(data.find_root() / "forget_sets/cifar10/forget_set_5.npy")
+    assert pack.points[:100].tolist() == pack.source[:100].tolist() == sorted(forget.tolist())
+    assert (pack.source[300:] == pack.points[300:] - 50_000).all()  # nothing was left out: a test image's own index
+    with np.load(out / "margins/published-5/ga,lr=0.001/0000-0000.npz") as first, \
+         np.load(out / "margins/published-5/ga,lr=0.001/0001-0001.npz") as second:  # fmt: skip
+        np.save(tmp_path / "mine.npy", np.concatenate([first["margins"][1], second["margins"][1]]))
+    assert main(["score", str(tmp_path / "paper/published-5.npz"), str(tmp_path / "mine.npy"), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert {"groups", "nothing"} < set(record) and record["groups"]["forget"]["oracle_to_unlearned"]["points"] == 100
