@@ -355,12 +355,18 @@ if largest:
              for d, row in largest.items()]  # fmt: skip
     outcome = {True: "at the floor", False: "above it"}
     each = "; ".join(
-        f"{TITLES[d]}: " + ", ".join(f"{row['size']} forgotten, {outcome[degenerate(row)]}{' (open)' * undecided(row)}" for _, row in frame.iterrows())
+        f"{TITLES[d]} " + ", ".join(f"{row['size']} {outcome[degenerate(row)]}{' (open)' * undecided(row)}"
+                                    for _, row in frame.iterrows())
         for d, frame in cut.items() if len(frame))  # fmt: skip
     clean = all(readable(row) for frame in cut.values() for _, row in frame.iterrows())
-    cut_story = (f"Take the largest sets: {'; '.join(parts)}. By the criterion: {each}. "
-                 + ("On retain and validation points every row is at its floor, so what separates the ensembles is the forget set."
-                    if clean else "In some rows retain or validation points lie above their floor too; those rows cannot be read."))  # fmt: skip
+    cut_story = (f"Take the largest sets: {'; '.join(parts)}. By the criterion, with so many images forgotten: {each}. "
+                 + ("On retain and validation points every row is within the tolerance of its floor: what separates the ensembles is "
+                    "the forget set." if clean else "In some rows retain or validation points lie above their floor too; those rows cannot be read."))  # fmt: skip
+    if len(largest) == 2 and largest["mnist"].forget > largest["fashionmnist"].forget:
+        fit = {d: percent(row.retain_accuracy) for d, row in largest.items()}
+        cut_story += (" That MNIST, the easier data set, scores higher is less odd than it looks: its networks are right on "
+                      f"{fit['mnist']} of the retained training images, FashionMNIST's on {fit['fashionmnist']}. What has "
+                      "not been fitted has not been memorised.")  # fmt: skip
 else:
     cut_story = "Without records nothing can be said here."
 note(cut_story=cut_story)
@@ -392,7 +398,7 @@ figures.table(pd.DataFrame([{
     **{LABEL[g]: scored(row, g) for g in GROUPS},
 } for d, row in equal.items()] or [{"data": "no records"}]))  # fmt: skip
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The memorisation gap in labels against what KLoM sees, for every recorded ensemble that did nothing. Left: the P95 on F above its floor; the dotted line is the tolerance. Right: the mean over the points of F, which is steadier where F is small. Hollow: the twins with equal size and recipe.", "name": "degenerate_data-gap"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The memorisation gap in labels against what KLoM sees, for every recorded ensemble that did nothing. Left: the P95 on F above its floor; the dotted line is the tolerance. Right: the mean over the points of F, which is steadier where F is small; dotted: the same mean for two equal ensembles of 100 models. Hollow: the twins with equal size and recipe.", "name": "degenerate_data-gap"}}
 drawn = [(d, row, False) for d, frame in cut.items() for _, row in frame.iterrows()]
 drawn += [(d, row, True) for d, frame in twins.items() for _, row in frame.iterrows()]
 drawn += [("cifar10", row, row.forget_set == "random-50") for _, row in cifar.iterrows()]
@@ -409,6 +415,7 @@ with figures.style():
         axes.set_xlabel("memorisation gap (percentage points)")
     ax.axhline(tolerance, color=figures.COLORS["neutral"], ls=":")
     ax.set_ylabel("forget P95 above its floor (nats)")
+    bx.axhline(float(klom.gaussian_floor(100, points=3000, seed=seed).mean()), color=figures.COLORS["neutral"], ls=":")
     bx.set_ylabel("forget KLoM, mean (nats)")
     for d, (color, marker) in shapes.items():
         bx.scatter([], [], marker=marker, color=figures.COLORS[color], label=TITLES[d])
@@ -439,6 +446,10 @@ note(twin_story=twin_story)
 # an evaluation by accuracy is blind on them. In *margins*, whether doing nothing passes depends on how many points one
 # asks for and on how well the networks are trained, because even an image that all networks get right leaves a
 # trace in their confidence.
+#
+# Our runs do not settle the paper's own scale. Fewer images leave more to memorise: a network that has seen all 60,000 is
+# right about more of the images that it has not seen. More epochs work the other way. The presets `mnist-paper` and
+# `fashionmnist-paper` would decide.
 # ```
 #
 # ## The puzzle in Table 1
@@ -654,7 +665,7 @@ with figures.style():
         ax.annotate(str(i + 1), (row.retain, row.val), xytext=(4, -9 if i % 2 else 3), textcoords="offset points",
                     fontsize=8.5)  # fmt: skip
     ax.set(xlabel="retain KLoM, P95 (nats)", ylabel="validation KLoM, P95 (nats)", xlim=(0, limit), ylim=(0, limit))
-    ax.legend(loc="upper left")
+    ax.legend(loc="lower right")
 figures.show(left, right, alt=(
     "Left: for each suspect the score on retain and on validation points. Some suspects stay at the dotted floor or fall "
     "below it, others lie far to its right. Right: validation against retain, suspects by number. The authors' MNIST rows "
@@ -700,7 +711,7 @@ note(table_low=table_low, table_high=table_high, apart=listed(apart), together=l
 # should vary** makes each ensemble narrower than training really is; it lifts all groups too, but not to one
 # level, and neither are FashionMNIST's rows at one level. For the largest forget sets no mistake is needed at all: after
 # forgetting a tenth of the data, oracles trained for the same number of *epochs* have less data and take fewer *steps*, so
-# their margins can differ everywhere.
+# their margins can differ everywhere. How much depends on the recipe.
 #
 # What cannot be concluded? Which of these happened, if any. Different suspects leave the same trace, several may have acted
 # together, our networks are tiny, and the size of each effect depends on the recipe. The authors' code and margins for this

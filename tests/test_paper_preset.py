@@ -1,4 +1,4 @@
-"""The `paper` preset on a CPU: cut to 2 narrow models and one epoch, but with all of CIFAR-10 and a published forget set.
+"""The `paper` preset on a CPU: 2 narrow models and one epoch, but all of CIFAR-10 and a published forget set.
 
 The same units, seeds, records, packs and scores as at full size; only the numbers mean nothing.
 """
@@ -51,7 +51,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @needs_data
 @pytest.mark.slow
 def test_killed_and_resumed_it_trains_the_model_that_it_would_have_trained(out: Path):
-    """Bytes of the model that was in training at the kill equal those of the same model trained here, without the plan."""
+    """The model that was in training at the kill has the bytes of the same model trained here, without the plan."""
     torch.set_num_threads(1)
     loaded = data.load("cifar10", pool=2)
     images = torch.cat([loaded.images, loaded.val_images])

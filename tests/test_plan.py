@@ -197,6 +197,7 @@ def test_the_paper_preset_reads_published_sets_from_the_given_folder(capsys: pyt
     (["--preset", "smoke", "--forget-set", "random-1"], "a last batch of one image"),
     (["--preset", "smoke", "--models", "1"], "1 models: a distribution of margins needs at least 2"),
     (["--preset", "smoke", "--device", "tpu"], "unknown device 'tpu'"),
+    (["--preset", "smoke", "--device", "cpu:x"], "unknown device 'cpu:x'"),
     (["--preset", "smoke", "--workers", "0"], "0 workers: give at least 1"),
     (["--preset", "laptop", "--data", "/nonexistent"], "data_batch_1: No such file"),
 ])  # fmt: skip
@@ -266,22 +267,6 @@ def test_the_paper_preset_cut_to_two_narrow_models_runs_on_cifar(tmp_path: Path)
     assert all(0 <= g["oracle_to_unlearned"]["p95"] < 12 for r in records for g in r["groups"].values())
 
 
-@pytest.mark.parametrize("name", presets.PRESETS)
-def test_presets_are_sound(name: str):
-    """Every trajectory has a folder of its own, and no training ends on a tiny batch (D11)."""
-    p = presets.preset(name)
-    assert len({c.label() for c in p.configs}) == len(p.configs)
-    n = {"smoke": 96, "demo": 384, "laptop": 690, "paper": 50_000}[name]
-    assert p.train_images in (n, None)
-    for forget in p.forget_sets:
-        size = int(forget.rpartition("-")[2])
-        if forget.startswith("published"):
-            size = {1: 10, 2: 100, 3: 1000, 4: 10, 5: 100, 6: 500, 7: 10, 8: 100, 9: 500}[size]
-        for points in (n, n - size):
-            last = points % p.recipe.batch or p.recipe.batch
-            assert last >= p.recipe.batch / 3
-
-
 def test_a_second_run_can_wait_for_the_first(tmp_path: Path):
     """wait=True: nothing is trained before the folder is free, then everything is."""
     tiny = replace(presets.SMOKE, models=2, forget_sets=("random-5",), configs=(), retrain_epochs=())
@@ -291,3 +276,14 @@ def test_a_second_run_can_wait_for_the_first(tmp_path: Path):
             time.sleep(1)
             assert not second.done() and not (tmp_path / "margins").exists()
         assert [r["method"] for r in second.result(60)] == ["nothing"]
+
+
+def test_lost_weights_are_named(tmp_path: Path):
+    """Margins without the models that methods start from: one line that says so, and what was recorded stays."""
+    tiny = replace(presets.SMOKE, models=2, forget_sets=("random-5",), configs=(), retrain_epochs=())
+    before = plan.run(tiny, tmp_path, report=None, workers=1)
+    for path in (tmp_path / "weights").iterdir():
+        path.unlink()
+    with pytest.raises(data.BadInput, match="0000.pt is missing: methods start from the pretrained models"):
+        plan.run(replace(tiny, configs=(Config("ga", 0.05, (1,)),)), tmp_path, report=None, workers=1)
+    assert plan.run(tiny, tmp_path, report=None, workers=1) == before

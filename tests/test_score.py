@@ -22,6 +22,12 @@ POINTS = sum(GROUPS.values())
 PACKED = packing.available()  # the packs that come with the repository
 
 
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch):
+    """Floors and intervals from a few re-divisions: percentiles do not depend on them, seconds do."""
+    monkeypatch.setattr(score.compare, "__kwdefaults__", score.compare.__kwdefaults__ | {"splits": 5, "subsets": 12})
+
+
 def margins(stream: int, models: int = 20, shift: float = 0.0) -> np.ndarray:
     """Gaussian margins (models, POINTS) around each point's own mean; `shift` moves the forget points' ones."""
     centres = np.random.default_rng(0).normal(2, 2, POINTS)
@@ -262,7 +268,7 @@ def empty_archive() -> bytes:
     (margins(3)[None], f"shape (1, 20, {POINTS}), type float32"),
     (margins(3).astype(int), "type int64; give floats"),
     (margins(3).astype(complex), "type complex128; give floats"),
-    (margins(3)[:, 1:], f"{POINTS - 1} points, the pack toy/five has {POINTS} (5 forget + 40 retain + 60 val, in this "),
+    (margins(3)[:, 1:], f"{POINTS - 1} points, the pack toy/five has {POINTS} (5 forget + 40 retain + 60 val, in "),
     (margins(3).T, "20 points, the pack toy/five has"),
     (margins(3)[:0], "0 models; a distribution of margins needs at least 2"),
     (margins(3)[:1], "1 models; a distribution of margins needs at least 2"),

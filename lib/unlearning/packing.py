@@ -7,7 +7,8 @@
 
 Points stand in the order forget, retain, val. `points` are positions in the run's training points followed by its
 validation points; `source` are indices in the whole data set's own training list (forget, retain) or test list (val).
-Plain NumPy reads them: numpy.load(FILE)["oracle"]. Explained in results/margins/README.md.
+Plain NumPy reads them: numpy.load(FILE)["oracle"]. Explained in CONTRIBUTING.md
+and in results/margins/README.md.
 """
 
 import argparse

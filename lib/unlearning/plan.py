@@ -199,8 +199,11 @@ def _pretrained(unit: Unit, context: Context) -> torch.nn.Module:
     """The pretrained models of a unit, as one module on the device."""
     loaded = []
     for i in range(unit.first, unit.last + 1):
-        model = context.build()
-        model.load_state_dict(torch.load(_weights(context, i), weights_only=True))
+        model, path = context.build(), _weights(context, i)
+        if not path.exists():
+            raise BadInput(f"{path} is missing: methods start from the pretrained models; bring weights/ back, or "
+                           "choose a new --out")  # fmt: skip
+        model.load_state_dict(torch.load(path, weights_only=True))
         loaded.append(model)
     model = loaded[0] if context.preset.stack == 1 else models.stack(loaded)
     return model.to(context.device, memory_format=torch.channels_last)

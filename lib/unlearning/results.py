@@ -152,7 +152,9 @@ def provenance(device: str) -> dict[str, str | bool]:
             "training_code": code_hash(TRAINING_CODE), "scoring_code": code_hash(SCORING_CODE),
             "python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__,
             "cuda": torch.version.cuda if device.startswith("cuda") else "none",
-            "device": f"{device} {name}", "system": sys.platform}  # fmt: skip
+            "device": f"{device} {name}", "system": sys.platform,
+            "precision": "training bfloat16, methods TF32 convolutions, scoring float32" if device.startswith("cuda") else "float32",
+            }  # fmt: skip
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -49,10 +49,12 @@ class Context:
 
 def open_context(p: Preset, out: Path, root: str | None, device: str) -> Context:
     """Loads the data on the device; BadInput for a device that is not there."""
-    if device.split(":")[0] not in ("cpu", "cuda"):
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
         raise BadInput(f"unknown device {device!r}; choose cpu, cuda or cuda:INDEX")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise BadInput(f"device {device}: no usable GPU here; use --device cpu, or a machine with one")
+    if device.startswith("cuda:") and int(device[5:]) >= torch.cuda.device_count():
+        raise BadInput(f"device {device}: this machine has cuda:0 to cuda:{torch.cuda.device_count() - 1}")
     loaded = data_module.load(p.dataset, root, train=p.train_images, val=p.val_images, pool=p.pool, seed=p.seed)
     return Context(p, out, loaded.to(device), device, root)
 
@@ -143,15 +145,17 @@ def stages(context: Context) -> Iterator[tuple[str, str, Config | None, int]]:
 
 def record(context: Context, forget_set: str = "", only: str = "") -> None:
     """Appends the records that are complete and not yet there: all, or one forget set's, or one role's on it."""
-    path, wanted = context.out / "results.jsonl", context.preset.models
+    path, wanted = context.out / "results.jsonl", set(range(context.preset.models))
+    complete = [stage for stage in stages(context)
+                if forget_set in ("", stage[0]) and only in ("", stage[1])
+                and all(wanted <= set(present(context.folder(r))) for r in (stage[1], f"{stage[0]}/oracle"))]  # fmt: skip
+    if not complete:  # the file is long at paper scale: read it only when there is something to add
+        return
     known = {results.identity(r) for r in results.read(path)
              if r["provenance"]["scoring_code"] == results.code_hash(results.SCORING_CODE)}  # fmt: skip
-    for name, role, config, epochs in stages(context):
-        if forget_set not in ("", name) or only not in ("", role):
-            continue
-        if all(set(range(wanted)) <= set(present(context.folder(r))) for r in (role, f"{name}/oracle")):
-            for one in _measure(context, name, role, config, epochs, known):
-                results.append(path, one)
+    for name, role, config, epochs in complete:
+        for one in _measure(context, name, role, config, epochs, known):
+            results.append(path, one)
 
 
 def _measure(context: Context, name: str, role: str, config: Config | None, epochs: int,
@@ -180,7 +184,7 @@ def _measure(context: Context, name: str, role: str, config: Config | None, epoc
         for group, members in groups.items():
             part = slice(start, start + len(members))
             start += len(members)
-            scores[group] = _group(phi[:, part], oracle["margins"][0][:, members], p) | {
+            scores[group] = _group(phi[:, part], oracle["margins"][0][:, members], context) | {
                 "accuracy": float(hits[:, part].mean()), "oracle_accuracy": float(oracle["hits"][0][:, members].mean())}
         relative = methods.cost(counted, epoch, sizes["forget"], sizes["retain"], sizes["val"], p.recipe.epochs)
         yield head | {
@@ -196,10 +200,10 @@ def _measure(context: Context, name: str, role: str, config: Config | None, epoc
         }  # fmt: skip
 
 
-def _group(unlearned: np.ndarray, oracle: np.ndarray, p: Preset) -> dict:
+def _group(unlearned: np.ndarray, oracle: np.ndarray, context: Context) -> dict:
     """KLoM of one group of points, in the paper's direction, and with fewer resamples in the other one."""
-    a, b = torch.from_numpy(np.ascontiguousarray(unlearned)), torch.from_numpy(np.ascontiguousarray(oracle))
-    splits, subsets = p.resamples
+    a, b = (torch.from_numpy(np.ascontiguousarray(x)).to(context.device) for x in (unlearned, oracle))
+    p, (splits, subsets) = context.preset, context.preset.resamples
     paper, other = klom.DIRECTIONS
     fewer = {"splits": max(1, splits // 5), "subsets": max(3, subsets // 5)}
     return {paper: asdict(klom.summarize(a, b, direction=paper, splits=splits, subsets=subsets, seed=p.seed)),

@@ -1,5 +1,5 @@
 """Scores a method's unlearned models against packed oracles. Needs torch, numpy and scipy. Explained in
-results/margins/README.md.
+CONTRIBUTING.md and in results/margins/README.md.
 
     unlearning score                                   which packs there are
     unlearning score laptop/random-10                  which points margins are needed for; what doing nothing scores
