@@ -3,10 +3,13 @@
 import os
 import shutil
 
-import pytest
+# Before torch is imported: its threads cost more than they bring on the tests' small tensors, as in the chapters.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from unlearning.build import build
-from unlearning.chapters import ROOT
+import pytest  # noqa: E402
+
+from unlearning.build import build  # noqa: E402
+from unlearning.chapters import ROOT  # noqa: E402
 
 
 def pytest_collection_modifyitems(config, items):

@@ -163,6 +163,6 @@ def provenance(records: list[dict]) -> str:
 
     commits = " and ".join(dict.fromkeys(r["provenance"]["commit"][:7] + " (modified)" * r["provenance"]["modified"]
                                          for r in records))  # fmt: skip
-    return (f"{len(records)} records of preset {every('preset')}: {every('dataset')}, {every('train_size')} training "
+    return (f"{len(records)} record{'s' * (len(records) > 1)} of preset {every('preset')}: {every('dataset')}, {every('train_size')} training "
             f"images, ResNet-9 of width {every('network', 'width')}, N = {every('models')}, seed {every('seed')}, "
             f"{every('provenance', 'device')}, torch {every('provenance', 'torch')}, commit {commits}.")

@@ -14,7 +14,7 @@ SCALES = {
     "exact": "closed forms and numerical solutions",
     "simulation": "simulated data",
     "digits": "scikit-learn digits",
-    "laptop": "CIFAR-10 cut to a laptop",
+    "laptop": "real data cut to a laptop",
     "paper": "the paper's own scale",
 }
 KEY = "unlearning"  # of the output metadata
