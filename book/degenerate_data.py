@@ -683,7 +683,7 @@ table_low, table_high = elevated[["retain", "val"]].min().min(), elevated[["reta
 
 def listed(names):
     """Names with both scores, as text."""
-    return ", ".join(f"*{n}* ({hunt.retain[n]:.1f}, {hunt.val[n]:.1f})" for n in names) or "none"
+    return ", ".join(f"“{n}” ({hunt.retain[n]:.1f}, {hunt.val[n]:.1f})" for n in names) or "none"
 
 
 apart = hunt[raises & (hunt.above >= excess.min() / 2)].index
