@@ -2,14 +2,32 @@
 
 import os
 import shutil
+from pathlib import Path
 
 # Before torch is imported: its threads cost more than they bring on the tests' small tensors, as in the chapters.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest  # noqa: E402
+from filelock import FileLock  # noqa: E402
+from xdist.scheduler import LoadScopeScheduling  # noqa: E402
 
 from unlearning.build import build  # noqa: E402
 from unlearning.chapters import ROOT  # noqa: E402
+
+
+APART = ("test_pages", "test_smoke")  # files whose tests share nothing dear: each may run beside its neighbours
+
+
+class ByFile(LoadScopeScheduling):
+    """Tests of one file run on one worker, because they share what they made; tests of APART run anywhere."""
+
+    def _split_scope(self, nodeid):
+        file = nodeid.partition("::")[0]
+        return nodeid if Path(file).stem in APART else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -42,8 +60,10 @@ def shown():
 
 @pytest.fixture(scope="session")
 def book():
-    """The folder of the book's pages, brought up to date first."""
-    return build(ROOT).parent
+    """The folder of the book's pages, brought up to date first, by one worker while the others wait."""
+    (ROOT / "_build").mkdir(exist_ok=True)
+    with FileLock(ROOT / "_build" / "tests.lock"):
+        return build(ROOT).parent
 
 
 def find_chromium() -> str | None:

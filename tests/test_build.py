@@ -73,8 +73,14 @@ def test_a_build_executes_what_it_must_and_nothing_else(small, capsys):
     assert "n is 2" in published.read_text(), "the download is the executed notebook"
     assert str(small) not in published.read_text() and "papermill" not in published.read_text()
 
+    made = page.stat().st_ino
     build(small)
     assert executed(capsys) == set(), "nothing changed, nothing runs"
+    assert page.stat().st_ino == made, "and nothing is rendered"
+
+    (small / "book" / "references.bib").write_text("@book{b, title={T}}")
+    build(small)
+    assert executed(capsys) == set() and page.stat().st_ino != made, "a change outside chapters renders them again"
 
     source = small / "book" / "first.py"
     source.write_text(source.read_text().replace("n < 5", "n < 0"))

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from unlearning import data, plan, presets, results
-from unlearning.ensemble import Recipe
 from unlearning.methods import Config
 
 SMALL = replace(presets.SMOKE, forget_sets=("random-5", "pc1-top-5"), retrain_epochs=(1,),
@@ -255,16 +254,6 @@ def test_a_full_disk_and_a_diverging_training_keep_what_was_there(tmp_path: Path
         patch.setattr(plan.ensemble, "train_stack", diverge)
         assert plan.main(arguments(*words)) == 1
     assert "not finite" in capsys.readouterr().err and margins_of(tmp_path) == kept
-
-
-@pytest.mark.skipif(not (data.find_root() / "cifar-10-batches-py").is_dir(), reason="no CIFAR-10 in the data folder")
-def test_the_paper_preset_cut_to_two_narrow_models_runs_on_cifar(tmp_path: Path):
-    cut = presets.preset("paper", models=2, width=8, train_images=150, val_images=40, recipe=Recipe(1, 64),
-                         forget_sets=("random-10",), retrain_epochs=(1,), scored_retain=20, scored_val=20,
-                         configs=(Config("ga", 1e-3, (1,)), Config("scrub", 5e-3, (1,), ascent_epochs=1)))  # fmt: skip
-    records = plan.run(cut, tmp_path, workers=1, report=None)
-    assert [r["method"] for r in records] == ["nothing", "ga", "scrub", "retrain"]
-    assert all(0 <= g["oracle_to_unlearned"]["p95"] < 12 for r in records for g in r["groups"].values())
 
 
 def test_a_second_run_can_wait_for_the_first(tmp_path: Path):

@@ -1,7 +1,8 @@
 """Builds the book: executes the chapters that are out of date, renders all of them, swaps the result into place.
 
 Explained in CONTRIBUTING.md ("A build"). `_build/executed` holds one executed notebook per chapter, each with the key of
-`staleness` it was executed under; `_build/html` is the last good book and is replaced only by a whole new one.
+`staleness` it was executed under; `_build/html` is the last good book, with the key it was rendered under, and is
+replaced only by a whole new one.
 """
 
 import ast
@@ -26,6 +27,9 @@ from nbformat import NotebookNode
 from unlearning import chapters, ledger, staleness
 from unlearning.chapters import ROOT, Refused
 from unlearning.execute import ChapterFailed, execute, prepare_environment
+
+
+STAMP = ".rendered"  # file in the built book: the key of everything it was rendered from
 
 
 class BuildFailed(RuntimeError):
@@ -68,13 +72,16 @@ def build(root: Path = ROOT, workers: int | None = None) -> Path:
         for group in ([name for name in names if name not in late], late):
             _refresh(root, {name: (sources[name], notebooks[name]) for name in group}, workers)
         executed = {name: nbformat.read(home / "executed" / f"{name}.ipynb", 4) for name in names}
-        print(f"rendering {len(names)} pages", flush=True)
         with tempfile.TemporaryDirectory(dir=home, prefix="render-") as folder:
-            html = render(executed, root, Path(folder), strict=True)
-            old = Path(folder) / "old"
-            if (home / "html").exists():
-                (home / "html").rename(old)
-            html.rename(home / "html")
+            staged = stage(executed, root, Path(folder) / "stage", strict=True)
+            key = staleness.render_key(staged, root)
+            if not (home / "html" / STAMP).exists() or (home / "html" / STAMP).read_text() != key:
+                print(f"rendering {len(names)} pages", flush=True)
+                html = render(staged, strict=True)
+                (html / STAMP).write_text(key)
+                if (home / "html").exists():
+                    (home / "html").rename(Path(folder) / "old")
+                html.rename(home / "html")
     return home / "html" / "book" / f"{names[0]}.html"
 
 
@@ -148,28 +155,36 @@ def save(notebook: NotebookNode, path: Path) -> None:
     part.replace(path)
 
 
-def render(executed: dict[str, NotebookNode], root: Path, scratch: Path, strict: bool) -> Path:
-    """Render executed notebooks with jupyter-book in `scratch`; return the folder of HTML pages.
+def stage(executed: dict[str, NotebookNode], root: Path, folder: Path, strict: bool) -> Path:
+    """Lay out in `folder` all that a rendering reads: executed notebooks, text, styles, settings; return the folder.
 
-    strict: every warning is an error (a whole book); otherwise links to pages that are not there stay plain text (one
-    chapter alone). Raises BuildFailed with what the renderer said.
+    strict: a whole book; otherwise one chapter alone, which gets its own list of references.
     """
-    stage = scratch / "stage"
-    shutil.copytree(root / "book", stage / "book", ignore=shutil.ignore_patterns("*.py", "*.ipynb", "__pycache__"))
+    shutil.copytree(root / "book", folder / "book", ignore=shutil.ignore_patterns("*.py", "*.ipynb", "__pycache__"))
     config = configuration(root)
-    (stage / "_config.yml").write_text(yaml.safe_dump(config))
+    (folder / "_config.yml").write_text(yaml.safe_dump(config))
     toc = yaml.safe_load((root / "_toc.yml").read_text())
     if not strict:
         toc = {"format": toc["format"], "root": f"book/{next(iter(executed))}"}
         executed = {name: with_references(notebook) for name, notebook in executed.items()}
-    (stage / "_toc.yml").write_text(yaml.safe_dump(toc))
+    (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
     for name, notebook in executed.items():
-        save(with_setup(notebook, config.get("repository", {}).get("url")), stage / "book" / f"{name}.ipynb")
+        save(with_setup(notebook, config.get("repository", {}).get("url")), folder / "book" / f"{name}.ipynb")
+    return folder
+
+
+def render(staged: Path, strict: bool) -> Path:
+    """Render what `stage` laid out in `staged` with jupyter-book; return the folder of HTML pages.
+
+    strict: every warning is an error; otherwise links to pages that are not there stay plain text (one chapter alone).
+    Raises BuildFailed with what the renderer said.
+    """
+    scratch = staged.parent
     options = ["-W", "-n", "--keep-going"] if strict else []
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(stage)]
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(staged)]
     ran = subprocess.run([*command, "--path-output", str(scratch), *options], capture_output=True, text=True)
     if ran.returncode or not (scratch / "_build" / "html").exists():
-        said = re.sub(r"\x1b\[[0-9;]*m", "", ran.stderr + ran.stdout).replace(f"{stage}/", "").splitlines()
+        said = re.sub(r"\x1b\[[0-9;]*m", "", ran.stderr + ran.stdout).replace(f"{staged}/", "").splitlines()
         telling = [line for line in said if re.search(r"WARNING|ERROR|CRITICAL|Error:", line)]
         raise BuildFailed("rendering failed:\n" + "\n".join(telling or said))
     html = scratch / "_build" / "html"
@@ -243,7 +258,8 @@ def run(name: str, values: dict[str, object], out: Path, root: Path = ROOT) -> d
         for at, picture in enumerate(pictures(done), 1):
             (part / "figures").mkdir(exist_ok=True)
             (part / "figures" / f"{at:02d}.svg").write_text(picture)
-        shutil.move(render({name: done}, root, Path(scratch), strict=False), part / "html")
+        staged = stage({name: done}, root, Path(scratch) / "stage", strict=False)
+        shutil.move(render(staged, strict=False), part / "html")
     if out.exists():
         out.rmdir()
     part.rename(out)

@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from IPython.display import display
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 INK = "#0b0c0e"  # text, axes and anything black: recoloured to the page's text colour
@@ -68,7 +69,11 @@ def svg(figure: Figure, place: str = "") -> str:
     place: tells apart the ids of one picture that stands on a page more than once.
     """
     buffer = io.StringIO()
-    with plt.rc_context(_RC):
+    with plt.rc_context(_RC | {"figure.constrained_layout.use": False}):
+        FigureCanvasSVG(figure)
+        if engine := figure.get_layout_engine():  # here, once; savefig would draw the whole figure twice for it
+            engine.execute(figure)
+            figure.set_layout_engine(None)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Type": None, "Format": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]

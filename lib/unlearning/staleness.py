@@ -2,13 +2,15 @@
 
 The key of a chapter covers its source, its parameter values, every module of `lib/unlearning` that its imports reach,
 the pinned versions, the Python version, the recorded results (if it can read them) and the other chapters' verdicts
-(if it can read those). A chapter is executed again exactly when its key changes.
+(if it can read those). A chapter is executed again exactly when its key changes, and the pages are rendered again
+exactly when anything they are made of does.
 """
 
 import ast
 import hashlib
 import json
 import platform
+from functools import cache
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -17,7 +19,8 @@ PACKAGE = Path(__file__).resolve().parent
 _OPAQUE = {"importlib", "runpy", "subprocess", "os"}  # ways to code that imports do not show
 
 
-def imports(code: str) -> set[str]:
+@cache  # a build asks for every module once per chapter
+def imports(code: str) -> frozenset[str]:
     """The modules of this package that `code` names in imports ('klom'), '*' for the package as a whole.
 
     Relative imports count as this package's own: only modules inside it use them.
@@ -33,9 +36,10 @@ def imports(code: str) -> set[str]:
             head, *rest = ("unlearning." * bool(node.level) + (node.module or "")).strip(".").split(".")
             if head == "unlearning":
                 found |= {rest[0]} if rest else {alias.name for alias in node.names}
-    return found
+    return frozenset(found)
 
 
+@cache
 def opaque(code: str) -> bool:
     """Whether a chapter's code can reach other code by a way that imports do not show (a process, a name as a text).
 
@@ -53,7 +57,7 @@ def opaque(code: str) -> bool:
 def closure(code: str, package: Path = PACKAGE) -> list[str]:
     """Names of all modules of the package that running a chapter's `code` can reach, sorted: all of them if in doubt."""
     every = {p.stem for p in package.glob("*.py")}
-    todo, reached = imports(code) | {"__init__"} | ({"*"} if opaque(code) else set()), set()
+    todo, reached = {"__init__", *imports(code), *(["*"] if opaque(code) else [])}, set()
     while todo:
         name = todo.pop()
         if name == "*":
@@ -92,6 +96,13 @@ def key(source: str, notebook: NotebookNode, values: dict, root: Path, verdicts:
         parts["results"] = {str(p.relative_to(root)): _digest(p) for p in _files(root / "results")}
     if "ledger" in modules:
         parts["verdicts"] = verdicts
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def render_key(stage: Path, root: Path, package: Path = PACKAGE) -> str:
+    """The key of a rendered book: SHA-256 over every file laid out for it, the pinned versions and the build's code."""
+    files = {str(path.relative_to(stage)): _digest(path) for path in _files(stage)}
+    parts = [files, _digest(root / "requirements.txt"), _digest(package / "build.py"), platform.python_version()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
