@@ -20,7 +20,7 @@
 #
 # **In the paper** Appendix L, Figures 6 and 7 {cite}`mavrothalassitis2025ascent`.
 #
-# **Runtime** about 15 s; the first chapter of the book that runs the live demo needs two to three minutes more.
+# **Runtime** about 30 s; the first chapter of the book that runs the live demo needs two to three minutes more.
 #
 # **Parameters** [listed below](all_forget_sets-parameters): the live demo's size, what counts as "nearly the same".
 #

@@ -20,7 +20,7 @@
 #
 # **In the paper** Section 3, Figures 1, 2 and 3, Appendix K {cite}`mavrothalassitis2025ascent`.
 #
-# **Runtime** about 15 s; the first chapter of the book that runs the live demo needs two to three minutes more.
+# **Runtime** about 25 s; the first chapter of the book that runs the live demo needs two to three minutes more.
 #
 # **Parameters** [listed below](ascent_fails-parameters): the size of the live demo, the criteria's tolerance, the stopping
 # rules.

@@ -22,7 +22,7 @@
 # **In the paper** Appendix L, Figure 6, and the control experiments that Section 3 lacks
 # {cite}`mavrothalassitis2025ascent`.
 #
-# **Runtime** about 25 s on one core, once the demo of the experiment chapters has been trained.
+# **Runtime** about 45 s on one core, once the demo of the experiment chapters has been trained.
 #
 # **Parameters** [listed below](ascent_or_batchnorm-parameters): the size of the demo, the tolerance of the criteria.
 #

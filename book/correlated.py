@@ -20,7 +20,7 @@
 #
 # **In the paper** Section 4, Lemmas 6-10 and 12, Fig. 4, App. G-J {cite}`mavrothalassitis2025ascent`.
 #
-# **Runtime** about 20 s on one core.
+# **Runtime** about 30 s on one core.
 #
 # **Parameters** [listed below](correlated-parameters): sizes of the sets, ridge, resolution of the map.
 #

@@ -20,7 +20,7 @@
 #
 # **In the paper** Appendix B, Table 1 {cite}`mavrothalassitis2025ascent`.
 #
-# **Runtime** about 40 s on one core, besides the demo, which the experiment chapters share.
+# **Runtime** about 45 s on one core, besides the demo, which the experiment chapters share.
 #
 # **Parameters** [listed below](degenerate_data-parameters): the tolerance, the size of the demo and of the search.
 #

@@ -18,7 +18,7 @@
 #
 # **In the paper** Sections 1 and 2 of *Ascent Fails to Forget* (NeurIPS 2025) {cite}`mavrothalassitis2025ascent`.
 #
-# **Runtime** about 15 s on one core.
+# **Runtime** about 20 s on one core.
 #
 # **Parameters** [listed below](home-parameters).
 #

@@ -20,7 +20,7 @@
 #
 # **In the paper** Section 4, Lemmas 2-5, Corollary 1, App. D.3 and F {cite}`mavrothalassitis2025ascent`.
 #
-# **Runtime** about 15 s on one core.
+# **Runtime** about 20 s on one core.
 #
 # **Parameters** [listed below](one_dimension-parameters): the sizes of the sets, the ridge, the step sizes.
 #

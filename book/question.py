@@ -20,7 +20,7 @@
 #
 # **In the paper** Sections 1-3 {cite}`mavrothalassitis2025ascent`.
 #
-# **Runtime** about 15 s on one core.
+# **Runtime** about 20 s on one core.
 #
 # **Parameters** [listed below](question-parameters): which random set is forgotten, how hard the methods push.
 #

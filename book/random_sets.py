@@ -20,7 +20,7 @@
 #
 # **In the paper** Lemma 1 {cite}`mavrothalassitis2025ascent`.
 #
-# **Runtime** about 15 s on one core.
+# **Runtime** about 20 s on one core.
 #
 # **Parameters** [listed below](random_sets-parameters): sizes of the forget sets, number of retrained models.
 #

@@ -20,7 +20,7 @@
 #
 # **In the paper** Section 5.2, Figure 5, and a remark in Appendix B {cite}`mavrothalassitis2025ascent`.
 #
-# **Runtime** about 15 s on one core.
+# **Runtime** about 30 s on one core.
 #
 # **Parameters** [listed below](toy_minima-parameters): how many copies are forgotten, how hard the ascent pushes.
 #

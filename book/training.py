@@ -21,7 +21,7 @@
 # **In the paper** Section 3 and Appendix K {cite}`mavrothalassitis2025ascent`; the principal components follow
 # {cite}`georgiev2024attribute,ilyas2022datamodels`.
 #
-# **Runtime** about 30 s on one core, and about 2 minutes for the demo that all experiment chapters share.
+# **Runtime** about 50 s on one core, and about 2 minutes for the demo that all experiment chapters share.
 #
 # **Parameters** [listed below](training-parameters): the number of models, the forget set's size, the comparison.
 #
