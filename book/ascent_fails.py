@@ -303,9 +303,9 @@ runs_made = grid[grid.method != "nothing"]
 damaged = starts.index[~starts.intact]
 story = "The pretrained models themselves are intact on every forget set."
 if len(damaged):
-    story = (f"On {spoken(damaged)} the pretrained models themselves are not intact: points outside the forget set "
-             "depend on it so much that leaving it out moves the oracles there too, and doing nothing counts as "
-             "broken. Read its row with that in mind.")  # fmt: skip
+    story = (f"On {spoken(damaged)} the pretrained models themselves are not intact on the points that we score: leaving "
+             "the set out moves the oracles on some points outside it, too, and doing nothing counts as broken. Read its "
+             "row with that in mind; how far it hangs on the sample of points, the next chapter measures.")  # fmt: skip
 note(start_story=story)
 successes = runs_made[runs_made.outcome == "success"]
 moving = runs_made[runs_made.outcome == "moves"]

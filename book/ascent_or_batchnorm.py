@@ -819,7 +819,8 @@ note(
 # $10^{-3}$ leave the model intact, and {glue:text}`ascent_or_batchnorm_frozen_broken:.0f` of
 # {glue:text}`ascent_or_batchnorm_frozen_broken_of:.0f` at $10^{-2}$ and above break it; in train mode,
 # {glue:text}`ascent_or_batchnorm_train_broken:.0f` of the same {glue:text}`ascent_or_batchnorm_train_broken_of:.0f`
-# do. {glue:text}`ascent_or_batchnorm_edge` So ascent needs no help from BatchNorm to break a model. It even breaks it
+# do. {glue:text}`ascent_or_batchnorm_edge` (How far such a border hangs on the
+# points that were drawn: [All forget sets](all_forget_sets-sample).) So ascent needs no help from BatchNorm to break a model. It even breaks it
 # harder: the average score reaches {glue:text}`ascent_or_batchnorm_frozen_top:.1f` frozen and
 # {glue:text}`ascent_or_batchnorm_train_top:.1f` in train mode. We suspect, and have not tested, that train mode holds
 # a network together: each forward pass normalises by its own batch, however large the weights have grown.

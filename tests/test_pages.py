@@ -20,9 +20,10 @@ def opened(book, chromium):
     """A function that opens a page and returns it with the requests and the complaints it made."""
     context = chromium.new_context()
 
-    def go(name: str, width: int = 390):
+    def go(name: str, width: int = 390, theme: str = "light"):
         page = context.new_page()
         page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme)
         requests, complaints = [], []
         page.on("request", lambda r: requests.append(r.url))
         page.on("requestfailed", lambda r: complaints.append(f"failed: {r.url}"))
@@ -95,9 +96,12 @@ def test_some_pages_have_sliders(book):
     assert sum('class="panels frames"' in page.read_text() for page in book.glob("*.html")) >= 3
 
 
-def test_a_page_opened_wide(opened):
-    page, _, complaints = opened("one_dimension", width=1280)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 1280 and not complaints
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_page_opened_wide_and_dark(opened, name):
+    page, requests, complaints = opened(name, width=1280, theme="dark")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in requests) and not complaints
     page.close()
 
 

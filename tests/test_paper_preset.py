@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,3 +92,24 @@ def test_its_result_is_packed_and_scored(out: Path, tmp_path: Path, capsys: pyte
     assert main(["score", str(tmp_path / "paper/random-100.npz"), str(tmp_path / "mine.npy"), "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
     assert {"groups", "nothing"} < set(record) and record["groups"]["forget"]["oracle_to_unlearned"]["points"] == 100
+
+
+@needs_data
+@pytest.mark.slow
+@pytest.mark.skipif(not (data.find_root() / "forget_sets/cifar10").is_dir(), reason="no published forget sets")
+def test_a_published_set_on_all_of_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """All 50,000 images and the authors' set 5: records and pack are about its points. Only the training is left out."""
+    def untrained(build, *_, **__):
+        torch.manual_seed(0)
+        return build().eval()
+
+    monkeypatch.setattr(ensemble, "train_one", untrained)
+    every = replace(CUT, train_images=None, val_images=None, forget_sets=("published-5",), configs=CUT.configs[:1])
+    for record in plan.run(every, tmp_path / "run", workers=1, report=None):
+        assert (record["forget_size"], record["retain_size"]) == (100, 49_900)
+        assert record["last_batch"] == {"pretrained": 50_000 % 512, "oracle": 49_900 % 512}
+    assert main(["pack", "--from", str(tmp_path / "run"), "--out", str(tmp_path)]) == 0
+    pack = packing.read("paper/published-5", tmp_path)
+    forget = np.load(data.find_root() / "forget_sets/cifar10/forget_set_5.npy")
+    assert pack.points[:100].tolist() == pack.source[:100].tolist() == sorted(forget.tolist())
+    assert (pack.source[300:] == pack.points[300:] - 50_000).all()  # nothing was left out: a test image's own index

@@ -318,6 +318,8 @@ def test_it_needs_only_torch_numpy_and_scipy(pack: Path, tmp_path: Path):
     absent = ("pandas", "sklearn", "matplotlib", "jupytext", "yaml", "nbformat", "myst_nb", "seaborn", "torchvision")
     code = (f"import runpy, sys; sys.modules.update(dict.fromkeys({absent!r})); "
             "runpy.run_module('unlearning', run_name='__main__')")
-    done = subprocess.run([sys.executable, "-c", code, "score", str(pack), str(tmp_path / "mine.npy")],
-                          capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT / "lib")})  # fmt: skip
-    assert done.returncode == 0 and "KLoM in nats" in done.stdout, done.stderr
+    for words, status in (([str(pack), str(tmp_path / "mine.npy")], 0), (["nowhere/none"], 2)):
+        done = subprocess.run([sys.executable, "-c", code, "score", *words], capture_output=True, text=True,
+                              env=os.environ | {"PYTHONPATH": str(ROOT / "lib")})  # fmt: skip
+        assert done.returncode == status, done.stderr
+        assert ("KLoM in nats" in done.stdout) == (status == 0)

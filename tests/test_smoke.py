@@ -34,4 +34,4 @@ def test_chapter(name, tmp_path):
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert not [output for cell in code for output in cell.outputs if output.output_type == "error"]
     page = (out / "html" / "book" / f"{name}.html").read_text()
-    assert "tag_injected-parameters" in page and "cell_output" in page
+    assert "tag_injected-parameters" in page and "text_html" in page

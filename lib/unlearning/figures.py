@@ -70,7 +70,7 @@ def svg(figure: Figure, place: str = "") -> str:
     """
     buffer = io.StringIO()
     with plt.rc_context(_RC | {"figure.constrained_layout.use": False}):
-        FigureCanvasSVG(figure)
+        FigureCanvasSVG(figure)  # so that the layout measures text as it will be drawn
         if engine := figure.get_layout_engine():  # here, once; savefig would draw the whole figure twice for it
             engine.execute(figure)
             figure.set_layout_engine(None)
