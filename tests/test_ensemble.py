@@ -148,3 +148,18 @@ def test_the_gpus_form_learns_what_the_cpus_does():
         model = ensemble.train_one(build, d, np.arange(1280), recipe, 0)
         right.append(ensemble.score(model, d, d.val_images, d.val_labels)[1].mean())
     assert min(right) > 0.95 and abs(right[0] - right[1]) < 0.03
+
+
+def test_bfloat16_is_the_same_training_up_to_rounding():
+    """One short training in bfloat16 against float32: weights stay float32, losses and margins are close, not equal."""
+    d = data.load("digits", train=128, val=64)
+    trained = {p: ensemble.train_one(lambda: models.resnet9(4, 1), d, np.arange(128), Recipe(2, 32, 0.05, 1.0, precision=p), 3)
+               for p in ("float32", "bfloat16")}  # fmt: skip
+    phi = {p: ensemble.score(m, d, d.val_images, d.val_labels)[0][0] for p, m in trained.items()}
+    assert {w.dtype for w in trained["bfloat16"].parameters()} == {torch.float32}
+    assert 0 < np.abs(phi["float32"] - phi["bfloat16"]).max() < 0.3 * phi["float32"].std()
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="float32 or bfloat16"):
+        Recipe(1, 4, precision="float16")

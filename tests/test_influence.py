@@ -75,3 +75,29 @@ def test_selection_equals_sorting_by_hand(scores, data):
 def test_hostile_input_is_refused_with_a_sentence(wrong):
     with pytest.raises(ValueError, match="give"):
         wrong()
+
+
+def test_nearest_points_by_hand():
+    """Correlation with the forget points' mean standardised margin, by numpy.corrcoef; constants are uncorrelated."""
+    generator = np.random.default_rng(0)
+    margins = generator.normal(size=(12, 9)) * generator.uniform(0.5, 3, 9)
+    margins[:, 4] = 7.0
+    forget = np.array([1, 6])
+    standard = (margins - margins.mean(0)) / np.maximum(margins.std(0), 1e-300)
+    target = standard[:, forget].mean(1)
+    with_target = {j: np.corrcoef(margins[:, j], target)[0, 1] for j in range(9) if j not in (1, 4, 6)} | {4: 0.0}
+    wanted = sorted(sorted(with_target, key=with_target.get, reverse=True)[:3])
+    assert influence.nearest(margins, forget, 3).tolist() == wanted
+    assert influence.nearest(margins, forget, 7).tolist() == [0, 2, 3, 4, 5, 7, 8]
+
+
+@pytest.mark.parametrize("count", [0, 8, 2.5, True])
+def test_nearest_refuses_impossible_counts(count):
+    with pytest.raises(ValueError, match="1 to 7"):
+        influence.nearest(np.random.default_rng(0).normal(size=(5, 9)), np.array([1, 6]), count)
+
+
+def test_nearest_refuses_broken_margins():
+    for margins in (np.zeros((2, 5)), np.full((4, 5), np.nan), np.zeros(5)):
+        with pytest.raises(ValueError, match="finite matrix"):
+            influence.nearest(margins, np.array([1]), 1)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unlearning import data, plan, presets, results
+from unlearning import data, ensemble, plan, presets, results
 from unlearning.methods import Config
 
 SMALL = replace(presets.SMOKE, forget_sets=("random-5", "pc1-top-5"), retrain_epochs=(1,),
@@ -188,7 +188,7 @@ def test_the_paper_preset_reads_published_sets_from_the_given_folder(capsys: pyt
 
 
 @pytest.mark.parametrize("words, told", [
-    (["--preset", "big"], "unknown preset 'big'; choose from smoke, demo, laptop, paper"),
+    (["--preset", "big"], "unknown preset 'big'; choose from smoke, demo, laptop, desk"),
     (["--preset", "smoke", "--method", "GA"], "unknown method 'GA'; choose from nothing, ga"),
     (["--preset", "smoke", "--forget-set", "worst"], "unknown forget set 'worst'; choose random-K"),
     (["--preset", "smoke", "--forget-set", "random-96"], "96 of 96 training points"),
@@ -276,3 +276,52 @@ def test_lost_weights_are_named(tmp_path: Path):
     with pytest.raises(data.BadInput, match="0000.pt is missing: methods start from the pretrained models"):
         plan.run(replace(tiny, configs=(Config("ga", 0.05, (1,)),)), tmp_path, report=None, workers=1)
     assert plan.run(tiny, tmp_path, report=None, workers=1) == before
+
+
+def test_stages_make_what_one_request_makes(finished, tmp_path: Path):
+    """Stages in turn, stopped after the first: margins equal those of the request in one piece; near points are scored."""
+    first = presets.Stage("few", 2, SMALL.forget_sets[:1], SMALL.configs[:1])
+    rest = presets.Stage("all", 4, SMALL.forget_sets, SMALL.configs, SMALL.retrain_epochs)
+    steps = replace(SMALL, stages=(first, rest))
+    few = plan.run(replace(steps, stages=(first,)), tmp_path, workers=1, report=None)
+    assert {r["models"] for r in few} == {2} and {r["forget_set"] for r in few} == {"random-5"}
+    records = plan.run(steps, tmp_path, workers=1, report=None)
+    assert [r for r in records if r["models"] == 2] == few
+    random = [r for r in records if r["models"] == 4 and r["forget_set"] == "random-5"]
+    assert numbers(random) == numbers([r for r in finished[1] if r["forget_set"] == "random-5"])
+
+
+def test_near_points_are_a_group_of_their_own(tmp_path: Path):
+    near = replace(SMALL, models=3, scored_near=7, forget_sets=("random-5",), configs=SMALL.configs[:1], retrain_epochs=())
+    records = plan.run(near, tmp_path, workers=1, report=None)
+    told = json.loads((tmp_path / "forget_sets/random-5.json").read_text())
+    assert len(told["near"]) == 7 and told["models"] == 3 and not set(told["near"]) & set(told["indices"])
+    for r in records:
+        assert list(r["groups"]) == ["forget", "retain", "near", "val"]
+        assert r["groups"]["near"]["oracle_to_unlearned"]["points"] == 7
+    hits = np.concatenate([np.load(p)["hits"][0] for p in sorted((tmp_path / "margins/pretrained").glob("*.npz"))])
+    nothing = next(r for r in records if r["method"] == "nothing")
+    assert nothing["groups"]["near"]["accuracy"] == pytest.approx(hits[:, told["near"]].mean())
+    ga = next(r for r in records if r["method"] == "ga")
+    assert ga["provenance"]["method_code"] == results.code_hash(results.METHOD_CODE)
+
+
+def test_a_short_retraining_has_the_whole_schedule(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    seen = []
+    genuine = ensemble.learning_rate
+    monkeypatch.setattr(ensemble, "learning_rate", lambda *a: seen.append((a[2].epochs, genuine(*a))) or genuine(*a))
+    short = replace(SMALL, models=2, stack=1, forget_sets=("random-5",), configs=(), retrain_epochs=(1,))
+    plan.run(short, tmp_path, workers=1, report=None)
+    rates = [rate for epochs, rate in seen if epochs == 1][:3]
+    assert rates == pytest.approx([0.0, 0.4 / 1.5, 0.4 / 1.5])  # up and down again: the peak is at half of the 3 steps
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (["--preset", "desk", "--stage", "Z"], "unknown stage 'Z': desk has P, A-1-5"),
+    (["--preset", "smoke", "--stage", "A"], "smoke has none"),
+    (["--preset", "desk", "--stage", "P", "--models", "3"], "leave out --models"),
+])  # fmt: skip
+def test_stages_that_do_not_exist_are_refused(words, told, tmp_path: Path, capsys: pytest.CaptureFixture):
+    assert plan.main(arguments(*words, "--out", str(tmp_path / "out"))) == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1

@@ -264,15 +264,17 @@ def _published(k: int, root: str | Path | None) -> np.ndarray:
     return np.load(path)
 
 
-def scored_points(data: Data, forget: np.ndarray, retain: int | None, val: int | None,
-                  seed: int) -> dict[str, np.ndarray]:  # fmt: skip
-    """Which points are scored: {"forget", "retain", "val"}, positions in training points followed by validation points.
+def scored_points(data: Data, forget: np.ndarray, retain: int | None, val: int | None, seed: int,
+                  near: np.ndarray | None = None) -> dict[str, np.ndarray]:  # fmt: skip
+    """Which points are scored: {"forget", "retain", "near", "val"}, positions in training then validation points.
 
     The retain and validation points are drawn by `seed` alone (the same for every forget set, apart from points that
-    the set takes away); None = all of them.
+    the set takes away); None = all of them. near: the retain points that resemble the forget set (`influence.nearest`),
+    a group of its own because a percentile over a mixture hangs on the mixture's shares; None = no such group.
     """
     n, v = len(data.labels), len(data.val_labels)
     generator = np.random.default_rng([seed, n, v])
     order, val_order = generator.permutation(n), generator.permutation(v)
     kept = order[~np.isin(order, forget)]
-    return {"forget": forget, "retain": np.sort(kept[:retain]), "val": n + np.sort(val_order[:val])}
+    groups = {"forget": forget, "retain": np.sort(kept[:retain])} | ({} if near is None else {"near": near})
+    return groups | {"val": n + np.sort(val_order[:val])}

@@ -28,6 +28,11 @@ class Recipe:
     peak_epoch: float = 5.0  # epoch of the peak
     momentum: float = 0.9  # not Nesterov
     weight_decay: float = 5e-4  # on all parameters, BatchNorm's included
+    precision: str = "float32"  # of the arithmetic: float32 or bfloat16 (paper: half precision); weights are float32
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("float32", "bfloat16"):
+            raise ValueError(f"precision {self.precision!r}: choose float32 or bfloat16")
 
 
 class Diverged(RuntimeError):
@@ -89,25 +94,23 @@ def _sgd(model: nn.Module, recipe: Recipe, **form: bool) -> torch.optim.SGD:
 def train_one(build: Callable[[], nn.Module], data: Data, points: np.ndarray, recipe: Recipe, seed: int) -> nn.Module:
     """One model trained from scratch on the training points with indices `points` (n,), on the data's device.
 
-    float32 on a CPU; bfloat16 arithmetic and channels-last layout on a GPU. Raises Diverged for a loss that is not
-    finite. Explained in the chapter "Training the ensembles".
+    With recipe.precision "bfloat16" convolutions and products are computed in bfloat16 (`torch.autocast`) with the
+    channels last in memory, on a CPU as on a GPU; the weights, the optimiser and the loss stay in float32. Raises
+    Diverged for a loss that is not finite. Explained in the chapter "Training the ensembles".
     """
-    device = data.images.device
-    fast = device.type == "cuda"
-    model = fresh(build, seed).to(
-        device, memory_format=torch.channels_last if fast else torch.contiguous_format).train()  # fmt: skip
-    optimiser = _sgd(model, recipe, fused=fast)
+    device, half = data.images.device, recipe.precision == "bfloat16"
+    layout = torch.channels_last if half else torch.contiguous_format
+    model = fresh(build, seed).to(device, memory_format=layout).train()
+    optimiser = _sgd(model, recipe, fused=half)
     chosen = torch.from_numpy(points).to(device)
     total = torch.zeros((), device=device)
     for rate, positions in batches(len(points), recipe, seed):
         now = chosen[positions.to(device, non_blocking=True)]
-        x, y = data.normalised(data.images[now]), data.labels[now]
-        if fast:
-            x = x.contiguous(memory_format=torch.channels_last)
+        x, y = data.normalised(data.images[now]).contiguous(memory_format=layout), data.labels[now]
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.zero_grad()
-        with torch.autocast(device.type, torch.bfloat16, enabled=fast):
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
             loss = cross_entropy(model(x), y)
         loss.backward()
         optimiser.step()

@@ -45,3 +45,23 @@ def select_points(scores: ArrayLike, top: int = 0, bottom: int = 0) -> np.ndarra
     rest = np.setdiff1d(np.arange(scores.size), highest)  # ascending, so equal scores keep the order of indices
     lowest = rest[np.argsort(scores[rest], kind="stable")[: int(bottom)]]
     return np.sort(np.concatenate([highest, lowest]))
+
+
+def nearest(margins: ArrayLike, forget: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the `count` retain points whose margins go most with the forget set's, ascending.
+
+    margins (runs, points) as above. Every point's margins are standardised over runs; a retain point is as near as its
+    correlation with the forget points' mean is high. (Training points that depend on each other rise and fall together
+    from run to run: the sets of principal components are chosen by the same covariance.) A constant column counts as
+    uncorrelated. Raises ValueError for a matrix as `principal_components` does, and for a count outside 1..|R|.
+    """
+    margins = np.asarray(margins, dtype=float)
+    if margins.ndim != 2 or margins.shape[0] < 3 or not np.all(np.isfinite(margins)):
+        raise ValueError(f"margins has shape {margins.shape}: give a finite matrix (runs, points) of 3 runs or more")
+    retain = np.setdiff1d(np.arange(margins.shape[1]), forget)
+    if isinstance(count, bool) or int(count) != count or not 1 <= count <= retain.size:
+        raise ValueError(f"count = {count!r}: give a whole number from 1 to {retain.size}")
+    spread = margins.std(axis=0)
+    standard = (margins - margins.mean(axis=0)) / np.where(spread > 0, spread, np.inf)
+    with_forget = standard[:, forget].mean(axis=1) @ standard[:, retain]
+    return np.sort(retain[np.argsort(-with_forget, kind="stable")[:count]])

@@ -89,8 +89,8 @@ def pack(run: Path, out: Path, root: str | None = None) -> list[tuple[Path, dict
     run or holds fewer than 2 models, for packs of other sets in the way, and for files above SET_LIMIT or TOTAL_LIMIT.
     """
     context = _open_run(run, root)
-    counts = {name: _complete(context.folder(f"{name}/oracle")) for name in context.preset.forget_sets}
-    names, models = [name for name, count in counts.items() if count > 1], _complete(context.folder("pretrained"))
+    counts = {name: runs.whole(context.folder(f"{name}/oracle")) for name in context.preset.forget_sets}
+    names, models = [name for name, count in counts.items() if count > 1], runs.whole(context.folder("pretrained"))
     if not names or models < 2:
         raise BadInput(f"{run}: {models} pretrained models and {max(counts.values(), default=0)} oracles; a pack needs "
                        "at least 2 of each: let the experiment go on first")  # fmt: skip
@@ -129,12 +129,6 @@ def _open_run(run: Path, root: str | None) -> Context:
         raise BadInput(f"{run}: no run of `unlearning experiment` (run.json: {error}); give its --out folder") from None
     sets = tuple(sorted(path.stem for path in (run / "forget_sets").glob("*.json")))
     return open_context(replace(found, forget_sets=sets), run, root, "cpu")
-
-
-def _complete(folder: Path) -> int:
-    """Number of models 0, 1, 2, … without a gap."""
-    have = runs.present(folder)
-    return next(i for i in range(len(have) + 1) if i not in have)
 
 
 def _margins(context: Context, role: str, models: int) -> np.ndarray:

@@ -27,7 +27,7 @@ from unlearning import data as data_module
 from unlearning import ensemble, methods, models, results, runs
 from unlearning.data import BadInput, Data
 from unlearning.methods import Config
-from unlearning.presets import PRESETS, Preset, preset
+from unlearning.presets import PRESETS, Preset, preset, staged
 from unlearning.runs import Context, open_context
 
 ASSUMED_RATE = {"cpu": 2.2e10, "cuda": 2e14}  # FLOP/s of one worker before anything was measured
@@ -137,7 +137,8 @@ def _train(unit: Unit, context: Context) -> dict[str, np.ndarray]:
     points = np.arange(len(data.labels))
     if unit.forget_set:
         points = np.setdiff1d(points, context.forget(unit.forget_set))
-    recipe = replace(p.recipe, epochs=unit.epochs)
+    # a shorter training has the whole schedule in less time: cut off, it would end on its way up
+    recipe = replace(p.recipe, epochs=unit.epochs, peak_epoch=p.recipe.peak_epoch * unit.epochs / p.recipe.epochs)
     seeds = [ensemble.seed_of(p.seed, unit.role, i) for i in range(unit.first, unit.last + 1)]
     now = _clock(context.device)
     start = now()
@@ -175,7 +176,8 @@ def _unlearn(unit: Unit, context: Context) -> dict[str, np.ndarray]:
         phi, right = ensemble.score(now, data, images, labels, max(1, 1024 // unit.models))
         margins.append(phi), hits.append(right), seconds.append(used)
         start = clock()
-    return {"margins": np.stack(margins), "hits": np.stack(hits), "seconds": np.array(seconds)}
+    return {"margins": np.stack(margins), "hits": np.stack(hits), "seconds": np.array(seconds),
+            "method_code": np.array(results.code_hash(results.METHOD_CODE))}  # fmt: skip
 
 
 def _clock(device: str) -> Callable[[], float]:
@@ -254,16 +256,20 @@ def run(p: Preset, out: str | Path, *, root: str | None = None, device: str = "c
     out = Path(out)
     with results.only_one(out, wait):
         context = open_context(p, out, root, device)
-        _check(context)
+        stages = [replace(context, preset=part) for part in staged(p).values()]
+        for stage in stages:
+            _check(stage)
         runs.settle_identity(context)
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
             with _Workers(context, workers) as pool:
-                _run_all(context, pool, deadline, report)
+                for stage in stages:
+                    if not _run_all(stage, pool, deadline, report):
+                        break
         finally:
             torch.set_num_threads(threads)
-    return runs.current(context)
+    return [record for stage in stages for record in runs.current(stage)]
 
 
 def default_workers(device: str) -> int:
@@ -271,19 +277,20 @@ def default_workers(device: str) -> int:
     return 1 if device.startswith("cuda") else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
-def _run_all(context: Context, pool: "_Workers", deadline: float | None, report: Callable[[str], None]) -> None:
+def _run_all(context: Context, pool: "_Workers", deadline: float | None, report: Callable[[str], None]) -> bool:
+    """False when the time budget ends it early."""
     todo = units(context)
     clock = Clock(todo, context.device, pool.count, report)
     training = [u for u in todo if u.role == "pretrained"]
     if not _drain(training, pool, clock, deadline, lambda unit: None):
-        return
+        return False
     runs.settle_forget_sets(context)
     runs.record(context)
 
     def done(unit: Unit) -> None:
         runs.record(context, unit.forget_set, "" if unit.kind == "oracle" else unit.role)
 
-    _drain([u for u in todo if u.role != "pretrained"], pool, clock, deadline, done)
+    return _drain([u for u in todo if u.role != "pretrained"], pool, clock, deadline, done)
 
 
 def _drain(todo: list[Unit], pool: "_Workers", clock: "Clock", deadline: float | None,
@@ -425,6 +432,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `unlearning experiment`."""
     add = parser.add_argument
     add("--preset", required=True, help=f"the size: {', '.join(PRESETS)}")
+    add("--stage", nargs="+", metavar="S", help="only these of the preset's stages, in the preset's order (default: all)")
     add("--forget-set", nargs="+", metavar="K", help=f"instead of the preset's: {data_module.FORGET_SETS}")
     add("--method", nargs="+", metavar="M",
         help=f"only these of the preset's configurations: {', '.join([*methods.METHODS, 'retrain'])}")
@@ -445,8 +453,10 @@ def main(arguments: argparse.Namespace) -> int:
         workers = default_workers(arguments.device) if arguments.workers is None else arguments.workers
         if arguments.dry_run:
             context = open_context(p, out, arguments.data, arguments.device)
-            _check(context)
-            print(describe(context, workers))
+            for name, part in staged(p).items():
+                stage = replace(context, preset=part)
+                _check(stage)
+                print(f"stage {name}\n" * bool(name) + describe(stage, workers))
             return 0
         records = run(p, out, root=arguments.data, device=arguments.device, workers=workers,
                       time_budget=arguments.time_budget, report=lambda line: print(line, flush=True))
@@ -462,9 +472,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 def chosen(arguments: argparse.Namespace) -> Preset:
     """The preset with the command line's choices."""
-    p = preset(arguments.preset)
+    p = _with_stages(preset(arguments.preset), arguments)
     if arguments.models is not None:
-        p = preset(arguments.preset, models=arguments.models)
+        p = replace(p, models=preset(p.name, models=arguments.models).models)
     if arguments.forget_set:
         p = replace(p, forget_sets=tuple(dict.fromkeys(arguments.forget_set)))
     if arguments.method:
@@ -475,3 +485,17 @@ def chosen(arguments: argparse.Namespace) -> Preset:
         p = replace(p, configs=tuple(c for c in p.configs if c.method in arguments.method),
                     retrain_epochs=p.retrain_epochs if "retrain" in arguments.method else ())  # fmt: skip
     return p
+
+
+def _with_stages(p: Preset, arguments: argparse.Namespace) -> Preset:
+    """The preset cut to the stages asked for; any other choice makes one stage of its own, so it excludes --stage."""
+    if arguments.stage is None:
+        other = arguments.models is not None or arguments.forget_set or arguments.method
+        return replace(p, stages=()) if other else p
+    names = [s.name for s in p.stages]
+    for name in arguments.stage:
+        if name not in names:
+            raise BadInput(f"unknown stage {name!r}: {p.name} has {', '.join(names) or 'none'}")
+    if arguments.models is not None or arguments.forget_set or arguments.method:
+        raise BadInput("--stage fixes models, forget sets and methods: leave out --models, --forget-set and --method")
+    return replace(p, stages=tuple(s for s in p.stages if s.name in arguments.stage))

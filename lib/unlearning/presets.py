@@ -12,8 +12,19 @@ DA_EPOCHS = (5, 7, 10)
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A part of a preset's work that is done, recorded and useful before the next part begins."""
+
+    name: str  # for --stage
+    models: int  # N, models in each ensemble
+    forget_sets: tuple[str, ...] = ()  # none: only the pretrained models
+    configs: tuple[Config, ...] = ()  # trajectories, in the order in which they run
+    retrain_epochs: tuple[int, ...] = ()  # control: train from scratch on R for so many epochs only
+
+
+@dataclass(frozen=True)
 class Preset:
-    """One size of the experiment. Everything but `models`, `forget_sets` and `configs` decides what a model is."""
+    """One size of the experiment. Everything but the choice of work (WORK) decides what a model is."""
 
     name: str  # key of PRESETS
     dataset: str  # data.NAMES
@@ -31,6 +42,17 @@ class Preset:
     retrain_epochs: tuple[int, ...]  # control: train from scratch on R for so many epochs only
     resamples: tuple[int, int] = (20, 40)  # re-divisions for a floor, subsets of models for an interval
     seed: int = 0  # of everything
+    scored_near: int = 0  # retain points nearest to the forget set, scored as a group of their own
+    stages: tuple[Stage, ...] = ()  # the work in parts, the most valuable first; none: models, forget_sets, configs
+
+
+WORK = ("models", "forget_sets", "configs", "retrain_epochs", "resamples", "stages")  # fields that choose work
+
+
+def staged(p: Preset) -> dict[str, Preset]:
+    """The preset of each stage by the stage's name, in order; {"": p} for a preset without stages."""
+    return {s.name: replace(p, stages=(), models=s.models, forget_sets=s.forget_sets, configs=s.configs,
+                            retrain_epochs=s.retrain_epochs) for s in p.stages} or {"": p}  # fmt: skip
 
 
 def ga(rates: tuple[float, ...], epochs: tuple[int, ...], **switches: object) -> tuple[Config, ...]:
@@ -73,9 +95,63 @@ LAPTOP = Preset(
     (3,),
 )  # fmt: skip
 
+DESK_GA = (
+    *ga((0.0, 1e-4, 1e-3, 1e-2, 5e-2), tuple(range(1, 11))),  # 0: BatchNorm's drift alone. Every epoch: H3 asks for both neighbours
+    *ga((1e-4, 1e-3, 1e-2), tuple(range(1, 11)), batchnorm="frozen"),
+)
+DESK_COPIES = ga((1e-5, 5e-5), (1, 5, 10))  # the paper's two lowest rates, on one set: are they copies of lr 0?
+DESK_DA = (
+    Config("scrub_published", 5e-3, (1, 2), ascent_epochs=1),  # trains nothing; its statistics forget all but the last pass
+    Config("finetune", 5e-3, (5, 7, 10)),
+    *da("gda", (5e-3,), DA_EPOCHS, (3, 5)),  # the one rate of the paper's grid that moves
+    Config("scrub", 5e-3, DA_EPOCHS, ascent_epochs=3),
+)
+MAIN, OTHER = ("published-1", "published-5", "published-7", "published-3"), tuple(f"published-{k}" for k in (2, 4, 6, 8, 9))
+
+# All of CIFAR-10 on two CPU cores: 2.4 minutes of one core per model, 27 core-hours in all. See results/protocol-desk.toml
+DESK = Preset(
+    name="desk",
+    dataset="cifar10",
+    train_images=None,  # all 50,000: the published forget sets index these
+    val_images=None,  # all 10,000
+    pool=2,  # 16 x 16 pixels: a quarter of the arithmetic
+    width=16,  # a quarter of the paper's width: a sixteenth of the arithmetic
+    # 14 epochs fit 98% of the training images, as the paper's 24 do; 9 fit 94% and leave less to forget. The peak comes
+    # at the same fifth. 250, not 256, in a batch: the last one then holds 150 to 250 images for every set (D11), not 70
+    recipe=Recipe(14, 250, peak_epoch=3.0, precision="bfloat16"),
+    stack=1,  # grouped convolutions gain nothing at this size
+    scored_retain=500,  # uniform; accuracy to half a point over 20 models
+    scored_val=1000,
+    scored_near=500,  # and the retain points where harm is to be expected, apart
+    models=100,
+    forget_sets=(*MAIN, *OTHER),
+    configs=(*DESK_GA, *DESK_COPIES, *DESK_DA),
+    retrain_epochs=(1, 3),
+    stages=(
+        Stage("P", 40),  # pretrained models: their accuracy, and the near points
+        Stage("A-1-5", 20, MAIN[:2]),  # doing nothing on the sets of Figures 1 and 2
+        Stage("B-1-5", 20, MAIN[:2], DESK_GA),  # the half on which a best cell is chosen
+        Stage("A-7-3", 20, MAIN[2:]),  # a PC2 set and a large random one
+        Stage("B-7-3", 20, MAIN[2:], DESK_GA),
+        Stage("A40", 40, MAIN),
+        Stage("B40", 40, MAIN, DESK_GA),  # the held-out half
+        Stage("B-copies", 20, ("published-5",), DESK_COPIES),
+        Stage("F", 20, MAIN[:2], (), (1, 3)),  # the baseline that the cost axis needs; cheap, so before C
+        Stage("C", 12, MAIN[:3], DESK_DA),  # 780 steps an epoch: the dearest stage, so 12 models, enough for oq5
+        Stage("D100", 100, MAIN[:2]),  # KLoM itself, at the paper's N
+        Stage("D-GA", 100, MAIN[:2], DESK_GA),
+        Stage("E20", 20, OTHER),  # the other published sets
+        Stage("E-GA", 20, OTHER, DESK_GA),
+    ),
+)
+
+# the gate of `desk`: does bfloat16 move a margin's distribution? The same models in float32, compared with desk's own
+DESK_FLOAT32 = replace(DESK, name="desk-float32", recipe=replace(DESK.recipe, precision="float32"), models=12, configs=(),
+                       retrain_epochs=(), stages=(Stage("P", 12),))  # fmt: skip
+
 # the paper's experiment: an accelerator is needed. Ensembles are scored on all points, methods on 2,000 + 2,000 + F
 PAPER = Preset(
-    "paper", "cifar10", None, None, 1, 64, Recipe(24, 512), 1, 2000, 2000, 100,
+    "paper", "cifar10", None, None, 1, 64, Recipe(24, 512, precision="bfloat16"), 1, 2000, 2000, 100,
     tuple(f"published-{k}" for k in (1, 5, 9, 2, 4, 7, 6, 8, 3)),
     (*ga(GA_RATES, GA_EPOCHS), *ga((0.0,), GA_EPOCHS), *ga(GA_RATES, GA_EPOCHS, batchnorm="frozen"),
      *ga((1e-3, 1e-2), GA_EPOCHS, momentum=0.9, weight_decay=5e-4), *ga((1e-3, 1e-2), GA_EPOCHS, shuffle=0),
@@ -101,12 +177,12 @@ MNIST_TWIN = Preset(
 # Table 1 at its own scale: all 60,000 images of 28 x 28, 0.02, 0.2 and 10 % of them. The paper does not state the
 # network; this is ResNet-9 of width 16. 500, not 512, in a batch, for the last ones: 500, 488, 380, 500 (D11)
 MNIST_PAPER = Preset(
-    "mnist-paper", "mnist", None, None, 1, 16, Recipe(24, 500), 1, 2000, 2000, 100,
+    "mnist-paper", "mnist", None, None, 1, 16, Recipe(24, 500, precision="bfloat16"), 1, 2000, 2000, 100,
     ("random-12", "random-120", "random-6000"), (), (),
 )  # fmt: skip
 
 TABLE_1 = (MNIST_LAPTOP, MNIST_TWIN, MNIST_PAPER)  # and the same for FashionMNIST
-PRESETS = {p.name: p for p in (SMOKE, DEMO, LAPTOP, PAPER, *TABLE_1, *(
+PRESETS = {p.name: p for p in (SMOKE, DEMO, LAPTOP, DESK, DESK_FLOAT32, PAPER, *TABLE_1, *(
     replace(p, name=f"fashion{p.name}", dataset="fashionmnist") for p in TABLE_1))}  # fmt: skip
 
 

@@ -22,8 +22,9 @@ import numpy as np
 
 from unlearning.data import BadInput
 
-TRAINING_CODE = ("data", "models", "ensemble", "methods", "klom.margins")  # what decides a model's margins, given F
-SCORING_CODE = (*TRAINING_CODE, "klom")  # and what turns margins into a record
+TRAINING_CODE = ("data", "models", "ensemble", "klom.margins")  # what decides a trained model's margins, given F
+METHOD_CODE = ("methods",)  # what a method makes of trained models
+SCORING_CODE = (*TRAINING_CODE, *METHOD_CODE, "klom")  # and what turns margins into a record
 IDENTITY = ("dataset", "preset", "forget_set", "method", "configuration", "epoch", "models")  # what a record is about
 
 
@@ -149,11 +150,12 @@ def provenance(device: str) -> dict[str, str | bool]:
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine()
     return {"commit": _git(folder, "rev-parse", "HEAD") or "unknown",
             "modified": bool(_git(folder, "status", "--porcelain", "--", str(folder))),
-            "training_code": code_hash(TRAINING_CODE), "scoring_code": code_hash(SCORING_CODE),
+            "training_code": code_hash(TRAINING_CODE), "method_code": code_hash(METHOD_CODE),
+            "scoring_code": code_hash(SCORING_CODE),
             "python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__,
             "cuda": torch.version.cuda if device.startswith("cuda") else "none",
             "device": f"{device} {name}", "system": sys.platform,
-            "precision": "training bfloat16, methods TF32 convolutions, scoring float32" if device.startswith("cuda") else "float32",
+            "precision": f"methods {'TF32 convolutions' if device.startswith('cuda') else 'float32'}, scoring float32",
             }  # fmt: skip
 
 

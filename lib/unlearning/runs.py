@@ -4,23 +4,23 @@
     weights/INDEX.pt                               the pretrained models
     margins/pretrained/FIRST-LAST.npz              margins and hits (1, models, all points)
     margins/SET/oracle/…, margins/SET/METHOD/…     the same; methods: (epochs, models, scored points)
-    forget_sets/SET.json                           indices
+    forget_sets/SET.json                           indices; those of the retain points nearest to them
     results.jsonl                                  one record per (set, configuration, epoch)
 """
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from unlearning import data as data_module
-from unlearning import ensemble, klom, methods, models, results
+from unlearning import ensemble, influence, klom, methods, models, results
 from unlearning.data import BadInput, Data
 from unlearning.methods import Config
-from unlearning.presets import Preset
+from unlearning.presets import WORK, Preset
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ class Context:
         return np.array(json.loads((self.out / "forget_sets" / f"{name}.json").read_text())["indices"])
 
     def scored(self, name: str) -> dict[str, np.ndarray]:
-        p = self.preset
-        return data_module.scored_points(self.data, self.forget(name), p.scored_retain, p.scored_val, p.seed)
+        p, told = self.preset, json.loads((self.out / "forget_sets" / f"{name}.json").read_text())
+        near = np.array(told["near"]) if p.scored_near else None
+        return data_module.scored_points(self.data, self.forget(name), p.scored_retain, p.scored_val, p.seed, near)
 
 
 def open_context(p: Preset, out: Path, root: str | None, device: str) -> Context:
@@ -66,6 +67,12 @@ def present(folder: Path) -> dict[int, Path]:
     return {i: f for match, f in spans if match for i in range(int(match[1]), int(match[2]) + 1)}
 
 
+def whole(folder: Path) -> int:
+    """Number of models 0, 1, 2, … that the folder holds without a gap."""
+    have = present(folder)
+    return next(i for i in range(len(have) + 1) if i not in have)
+
+
 def size_of(name: str, context: Context) -> int:
     """Points in a forget set, from its name alone."""
     if name.startswith("published"):
@@ -79,7 +86,7 @@ def size_of(name: str, context: Context) -> int:
 def identity(context: Context) -> dict:
     """What decides a model of this folder: the preset without its choice of work, the training code, the device."""
     kept = asdict(context.preset)
-    for choice in ("models", "forget_sets", "configs", "retrain_epochs", "resamples"):
+    for choice in WORK:
         del kept[choice]
     return json.loads(json.dumps(kept | {"device": context.device.split(":")[0],
                                          "training_code": results.code_hash(results.TRAINING_CODE)}))  # fmt: skip
@@ -100,17 +107,23 @@ def settle_identity(context: Context) -> None:
 
 
 def settle_forget_sets(context: Context) -> None:
-    """Writes the forget sets that are missing; sets by principal components come from all pretrained models so far."""
-    n = len(context.data.labels)
-    for name in context.preset.forget_sets:
+    """Writes the forget sets that are missing; sets by principal components come from all pretrained models so far.
+
+    So do the points near a set. `models` is the number of pretrained models that had a say.
+    """
+    n, p = len(context.data.labels), context.preset
+    for name in p.forget_sets:
         path = context.out / "forget_sets" / f"{name}.json"
         if path.exists():
             continue
         margins = None
-        if name.startswith("pc"):
-            margins = load("pretrained", context)["margins"][0][:, :n]
+        if name.startswith("pc") or p.scored_near:
+            every = replace(context, preset=replace(p, models=whole(context.folder("pretrained"))))
+            margins = load("pretrained", every)["margins"][0][:, :n]
         indices = data_module.forget_set(name, n, margins, context.root)
         told = {"indices": indices.tolist(), "models": 0 if margins is None else len(margins)}
+        if p.scored_near:
+            told["near"] = influence.nearest(margins, indices, p.scored_near).tolist()
         results.write_whole(path, lambda file, t=told: file.write(json.dumps(t).encode()))
 
 
@@ -127,7 +140,8 @@ def load(role: str, context: Context) -> dict[str, np.ndarray]:
             wall += float(parts[-1]["wall"])
     n = context.preset.models
     joined = {k: np.concatenate([part[k] for part in parts], 1)[:, :n] for k in ("margins", "hits")}
-    return joined | {"seconds": sum(part["seconds"] for part in parts), "wall": wall}
+    codes = sorted({str(part["method_code"]) for part in parts if "method_code" in part})
+    return joined | {"seconds": sum(part["seconds"] for part in parts), "wall": wall, "method_code": codes}
 
 
 def stages(context: Context) -> Iterator[tuple[str, str, Config | None, int]]:
@@ -196,7 +210,7 @@ def _measure(context: Context, name: str, role: str, config: Config | None, epoc
                            "oracle": ensemble.last_batch(sizes["retain"], p.recipe.batch)},
             "recipe": asdict(p.recipe), "network": {"name": "resnet9", "width": p.width}, "pool": p.pool,
             "seed": p.seed, "stack": p.stack, "resamples": p.resamples,
-            "provenance": results.provenance(context.device),
+            "provenance": results.provenance(context.device) | {"method_code": " and ".join(unlearned["method_code"])},
         }  # fmt: skip
 
 
