@@ -16,17 +16,45 @@ from collections.abc import Callable
 
 import torch
 
-from unlearning import ensemble, models, presets
+from unlearning import networks, stack, training
+from unlearning.experiment import presets
 
 RECIPE, IMAGES, GOAL = presets.PAPER.recipe, 50_000, 0.45
 LAUNCH_S = 6e-6  # host time of one kernel start from Python
 # form: (models, compiled, CUDA graph, streams, PASSES, LAUNCHES per step, slow-down of arithmetic, why)
 FORMS = {
-    "eager": (1, 0, 0, 1, 20, 260, 1, "the host starts kernels more slowly than the device ends them"),
-    "compiled": (1, 1, 0, 1, 11, 100, 1, "normalisation, ReLU and sums fuse: half of the traffic, fewer starts"),
+    "eager": (
+        1,
+        0,
+        0,
+        1,
+        20,
+        260,
+        1,
+        "the host starts kernels more slowly than the device ends them",
+    ),
+    "compiled": (
+        1,
+        1,
+        0,
+        1,
+        11,
+        100,
+        1,
+        "normalisation, ReLU and sums fuse: half of the traffic, fewer starts",
+    ),
     "graph": (1, 0, 1, 1, 20, 0, 1, "no starts; the traffic of eager"),
     "compiled graph": (1, 1, 1, 1, 11, 0, 1, "no starts and half of the traffic"),
-    "two streams": (2, 1, 1, 2, 11, 0, 1, "one model's traffic hides behind the other one's arithmetic"),
+    "two streams": (
+        2,
+        1,
+        1,
+        2,
+        11,
+        0,
+        1,
+        "one model's traffic hides behind the other one's arithmetic",
+    ),
     "stacked": (4, 0, 1, 1, 20, 0, 4, "grouped convolutions are slow in half precision"),
 }
 
@@ -58,16 +86,26 @@ def rates(device: torch.device, tiny: bool, limit: float) -> tuple[float, float]
     x, y = (torch.zeros(size, device=device) for _ in range(2))
     matrix = 2 * n**3 / seconds(lambda: torch.mm(a, b, out=c), device, limit)[1]
     copy = 8 * size / seconds(lambda: y.copy_(x), device, limit)[1]
-    show("rates", tflops=matrix / 1e12, copy_gb_per_s=copy / 1e9, matrix=n, dtype=str(kind),
-         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu", torch=torch.__version__)
+    show(
+        "rates",
+        tflops=matrix / 1e12,
+        copy_gb_per_s=copy / 1e9,
+        matrix=n,
+        dtype=str(kind),
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        torch=torch.__version__,
+    )
     return matrix, copy
 
 
 def activations(model: torch.nn.Module) -> int:
     """Numbers in the outputs of all convolutions, for one image."""
     total = []
-    hooks = [m.register_forward_hook(lambda _m, _i, out: total.append(out[0].numel()))
-             for m in model.modules() if isinstance(m, torch.nn.Conv2d)]  # fmt: skip
+    hooks = [
+        m.register_forward_hook(lambda _m, _i, out: total.append(out[0].numel()))
+        for m in model.modules()
+        if isinstance(m, torch.nn.Conv2d)
+    ]
     with torch.no_grad():
         model.eval()(torch.zeros(1, 3, 32, 32))
     [hook.remove() for hook in hooks]
@@ -80,21 +118,34 @@ def loss(net: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> to
     x = ((images.float() - 120) / 60).transpose(0, 1).reshape(batch, -1, 32, 32)
     with torch.autocast(images.device.type, torch.bfloat16, enabled=images.device.type == "cuda"):
         logits = net(x.contiguous(memory_format=torch.channels_last))
-    return ensemble.cross_entropy(logits.reshape(count, batch, -1), labels)
+    return training.cross_entropy(logits.reshape(count, batch, -1), labels)
 
 
-def step_of(device: torch.device, width: int, batch: int, count: int, compiled: int, graph: int) -> Callable[[], None]:
+def step_of(
+    device: torch.device, width: int, batch: int, count: int, compiled: int, graph: int
+) -> Callable[[], None]:
     """One optimiser step of `count` models, each on a batch of its own from data on the device."""
     count_images = IMAGES if device.type == "cuda" else 4 * batch
     images = torch.randint(256, (count_images, 3, 32, 32), dtype=torch.uint8, device=device)
     labels = torch.randint(10, images.shape[:1], device=device)
     orders = torch.randint(len(labels), (64, count, batch), device=device)
     at, turn = orders[0].clone(), [0]
-    nets = [models.resnet9(width) for _ in range(count)]
-    net = (models.stack(nets) if count > 1 else nets[0]).to(device, memory_format=torch.channels_last).train()
-    rate = torch.tensor(0.01, device=device)  # a tensor, so that a captured step can follow the schedule
-    optimiser = torch.optim.SGD(net.parameters(), lr=rate, momentum=RECIPE.momentum, weight_decay=RECIPE.weight_decay,
-                                fused=device.type == "cuda")  # fmt: skip
+    nets = [networks.resnet9(width) for _ in range(count)]
+    net = (
+        (stack.stack(nets) if count > 1 else nets[0])
+        .to(device, memory_format=torch.channels_last)
+        .train()
+    )
+    rate = torch.tensor(
+        0.01, device=device
+    )  # a tensor, so that a captured step can follow the schedule
+    optimiser = torch.optim.SGD(
+        net.parameters(),
+        lr=rate,
+        momentum=RECIPE.momentum,
+        weight_decay=RECIPE.weight_decay,
+        fused=device.type == "cuda",
+    )
     forward = torch.compile(loss) if compiled else loss
 
     def work() -> None:
@@ -125,11 +176,13 @@ def captured(work: Callable[[], None]) -> Callable[[], None]:
     return graph.replay
 
 
-def measure(name: str, device: torch.device, tiny: bool, limit: float, matrix: float, copy: float) -> None:
+def measure(
+    name: str, device: torch.device, tiny: bool, limit: float, matrix: float, copy: float
+) -> None:
     count, compiled, graph, streams, passes, launches, slower, why = FORMS[name]
     width, batch = (4, 32) if tiny else (presets.PAPER.width, RECIPE.batch)
-    steps, model = RECIPE.epochs * -(-IMAGES // batch), models.resnet9(width)
-    flops = 3 * models.forward_flops(model, (3, 32, 32)) * batch  # of one model's step
+    steps, model = RECIPE.epochs * -(-IMAGES // batch), networks.resnet9(width)
+    flops = 3 * networks.forward_flops(model, (3, 32, 32)) * batch  # of one model's step
     traffic = passes * activations(model) * batch * (2 if device.type == "cuda" else 4) / copy
     together = max if streams > 1 else lambda a, b: a + b
     predicted = steps * max(together(flops * slower / matrix, traffic), launches * LAUNCH_S / count)
@@ -137,30 +190,62 @@ def measure(name: str, device: torch.device, tiny: bool, limit: float, matrix: f
     if device.type != "cuda" and (name.endswith("graph") or streams > 1):
         return show(name, **line, outcome="not run: needs a GPU")
     try:
-        ones = [step_of(device, width, batch, count // streams, compiled, graph and device.type == "cuda")
-                for _ in range(streams)]  # fmt: skip
+        ones = [
+            step_of(
+                device, width, batch, count // streams, compiled, graph and device.type == "cuda"
+            )
+            for _ in range(streams)
+        ]
         beside = [torch.cuda.Stream(device) for _ in ones] if streams > 1 else [None]
 
         def step() -> None:
-            for stream, one in zip(beside, ones):
+            for stream, one in zip(beside, ones, strict=True):
                 with torch.cuda.stream(stream):  # None: the current one
                     one()
 
         first, each = seconds(step, device, limit)
     except (RuntimeError, OSError) as error:  # a form that does not work here is an outcome, too
-        return show(name, **line, outcome=f"failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+        return show(
+            name,
+            **line,
+            outcome=f"failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
+        )
     model_s, rate = each * steps / count, flops * count / each
-    show(name, **line, s_per_model=model_s, measured_over_predicted=model_s / predicted, tflops=rate / 1e12,
-         fraction=rate / matrix, goal=GOAL, reached=rate / matrix >= GOAL, first_steps_s=first, outcome="measured")
+    show(
+        name,
+        **line,
+        s_per_model=model_s,
+        measured_over_predicted=model_s / predicted,
+        tflops=rate / 1e12,
+        fraction=rate / matrix,
+        goal=GOAL,
+        reached=rate / matrix >= GOAL,
+        first_steps_s=first,
+        outcome="measured",
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--tiny", action="store_true", help="width 4, batch 32, small matrices (always on a CPU)")
-    parser.add_argument("--limit", type=float, metavar="SECONDS", help="timed seconds per figure (default 20; tiny 1)")
-    parser.add_argument("--form", nargs="+", choices=FORMS, metavar="FORM",
-                        help=f"{', '.join(FORMS)} (default: all; on a CPU not compiled, which takes minutes)")
+    parser.add_argument(
+        "--tiny", action="store_true", help="width 4, batch 32, small matrices (always on a CPU)"
+    )
+    parser.add_argument(
+        "--limit",
+        type=float,
+        metavar="SECONDS",
+        help="timed seconds per figure (default 20; tiny 1)",
+    )
+    parser.add_argument(
+        "--form",
+        nargs="+",
+        choices=FORMS,
+        metavar="FORM",
+        help=f"{', '.join(FORMS)} (default: all; on a CPU not compiled, which takes minutes)",
+    )
     given = parser.parse_args()
     device, tiny = torch.device(given.device), given.tiny or given.device == "cpu"
     limit = given.limit or (1.0 if tiny else 20.0)

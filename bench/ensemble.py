@@ -3,6 +3,7 @@
 The demo preset's nets. Both forms get the same cores and are timed in turn, best of several rounds: the loop trains
 one model after the other with one thread per core; the fast form trains a stack of models in each of as many processes.
 """
+
 import json
 import multiprocessing
 import os
@@ -13,7 +14,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from unlearning import data, ensemble, models, presets
+from unlearning import datasets, networks, training
+from unlearning.experiment import presets
 
 ROUNDS = 5
 DEMO = presets.preset("demo")
@@ -22,11 +24,11 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 
 
 def build() -> torch.nn.Module:
-    return models.resnet9(DEMO.width, 1)
+    return networks.resnet9(DEMO.width, 1)
 
 
 def build_double() -> torch.nn.Module:
-    return models.resnet9(DEMO.width, 1).double()
+    return networks.resnet9(DEMO.width, 1).double()
 
 
 def build_nudged() -> torch.nn.Module:
@@ -38,20 +40,22 @@ def build_nudged() -> torch.nn.Module:
     return model
 
 
-def load() -> data.Data:
-    return data.load(DEMO.dataset, train=DEMO.train_images, val=DEMO.val_images)
+def load() -> datasets.Data:
+    return datasets.load(DEMO.dataset, train=DEMO.train_images, val=DEMO.val_images)
 
 
-def loop(d: data.Data, seeds: list[int], make: object = build) -> np.ndarray:
+def loop(d: datasets.Data, seeds: list[int], make: object = build) -> np.ndarray:
     """Margins (models, validation points) after one epoch, one model after the other."""
-    trained = [ensemble.train_one(make, d, np.arange(len(d.labels)), ONE_EPOCH, seed) for seed in seeds]
-    return np.concatenate([ensemble.score(m, d, d.val_images, d.val_labels)[0] for m in trained])
+    trained = [
+        training.train_one(make, d, np.arange(len(d.labels)), ONE_EPOCH, seed) for seed in seeds
+    ]
+    return np.concatenate([training.score(m, d, d.val_images, d.val_labels)[0] for m in trained])
 
 
-def stack(d: data.Data, seeds: list[int], make: object = build) -> np.ndarray:
+def stack(d: datasets.Data, seeds: list[int], make: object = build) -> np.ndarray:
     """The same, side by side."""
-    trained = ensemble.train_stack(make, d, np.arange(len(d.labels)), ONE_EPOCH, seeds)
-    return ensemble.score(trained, d, d.val_images, d.val_labels, 1024 // len(seeds))[0]
+    trained = training.train_stack(make, d, np.arange(len(d.labels)), ONE_EPOCH, seeds)
+    return training.score(trained, d, d.val_images, d.val_labels, 1024 // len(seeds))[0]
 
 
 def worker_stack(seeds: list[int]) -> float:
@@ -81,26 +85,48 @@ def main() -> None:
     d, seeds = load(), list(range(DEMO.stack))
     torch.set_num_threads(1)
     double = replace(d, mean=d.mean.double(), std=d.std.double())
-    exact = np.abs(loop(double, seeds[:4], build_double) - stack(double, seeds[:4], build_double)).max()
+    exact = np.abs(
+        loop(double, seeds[:4], build_double) - stack(double, seeds[:4], build_double)
+    ).max()
     plain = loop(d, seeds[:4])
-    show("largest margin difference after one epoch, stack against loop", float64=float(exact), goal=1e-4,
-         reached=bool(exact <= 1e-4), float32=float(np.abs(plain - stack(d, seeds[:4])).max()),
-         float32_loop_with_weights_changed_by_1e_6=float(np.abs(plain - loop(d, seeds[:4], build_nudged)).max()))
+    show(
+        "largest margin difference after one epoch, stack against loop",
+        float64=float(exact),
+        goal=1e-4,
+        reached=bool(exact <= 1e-4),
+        float32=float(np.abs(plain - stack(d, seeds[:4])).max()),
+        float32_loop_with_weights_changed_by_1e_6=float(
+            np.abs(plain - loop(d, seeds[:4], build_nudged)).max()
+        ),
+    )
     slow, fast = compare(lambda: loop(d, seeds), lambda: stack(d, seeds))
     n = len(seeds)
-    show("one epoch of one model and its scores, one thread", loop_s=slow / n, stack_s=fast / n, ratio=slow / fast)
+    show(
+        "one epoch of one model and its scores, one thread",
+        loop_s=slow / n,
+        stack_s=fast / n,
+        ratio=slow / fast,
+    )
     if CORES == 1:
         return
     shares = [[s + n * k for s in seeds] for k in range(CORES)]
     with ProcessPoolExecutor(CORES, multiprocessing.get_context("spawn")) as pool:
+
         def plain() -> None:
             torch.set_num_threads(CORES)
             loop(d, sum(shares, []))
 
         slow, fast = compare(plain, lambda: list(pool.map(worker_stack, shares)))
     n *= CORES
-    show("one epoch of one model and its scores, all cores", cores=CORES, loop_s=slow / n, stack_s=fast / n,
-         ratio=slow / fast, goal=2.0, reached=bool(slow / fast >= 2))
+    show(
+        "one epoch of one model and its scores, all cores",
+        cores=CORES,
+        loop_s=slow / n,
+        stack_s=fast / n,
+        ratio=slow / fast,
+        goal=2.0,
+        reached=bool(slow / fast >= 2),
+    )
 
 
 if __name__ == "__main__":

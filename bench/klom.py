@@ -20,7 +20,9 @@ from unlearning.klom import klom
 MODELS, POINTS, LOOP_POINTS, REPEATS = 100, 60_000, 500, 5
 
 
-def loop(unlearned: np.ndarray, oracle: np.ndarray, bins: int = 20, eps: float = 1e-5, clip: float = 100) -> np.ndarray:
+def loop(
+    unlearned: np.ndarray, oracle: np.ndarray, bins: int = 20, eps: float = 1e-5, clip: float = 100
+) -> np.ndarray:
     """KL(oracle || unlearned) per point as in `unlearning.klom.klom`, with numpy's histogram and scipy's entropy."""
     scores = []
     for q, p in zip(unlearned.T, oracle.T, strict=True):
@@ -43,7 +45,9 @@ def seconds(function, *args) -> float:
 def largest_difference() -> float:
     """Between klom and the loop on float64 margins, half of them on a coarse grid so that they tie with bin edges."""
     generator = torch.Generator().manual_seed(1)
-    u, o = (torch.randn(MODELS, LOOP_POINTS, generator=generator, dtype=torch.float64) for _ in range(2))
+    u, o = (
+        torch.randn(MODELS, LOOP_POINTS, generator=generator, dtype=torch.float64) for _ in range(2)
+    )
     for x in (u, o):
         x[:, ::2] = (x[:, ::2] * 4).round() / 10
     return float(np.abs(klom(u, o).numpy() - loop(u.numpy(), o.numpy())).max())
@@ -63,12 +67,24 @@ def main() -> None:
         ours_one.append(seconds(klom, unlearned, oracle))
         torch.set_num_threads(threads)
         theirs.append(seconds(loop, *sample) * POINTS / LOOP_POINTS)
-    print(json.dumps({
-        "bench": "klom", "ratio": round(min(theirs) / min(ours + ours_one), 1), "goal": 100, "threads": threads,
-        "seconds": round(min(ours), 3), "seconds_one_thread": round(min(ours_one), 3),
-        "loop_seconds": round(min(theirs), 2), "largest_difference_float64": largest_difference(),
-        "peak_mb": round(peak), "before_mb": round(before), "torch": torch.__version__, "numpy": np.__version__,
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "bench": "klom",
+                "ratio": round(min(theirs) / min(ours + ours_one), 1),
+                "goal": 100,
+                "threads": threads,
+                "seconds": round(min(ours), 3),
+                "seconds_one_thread": round(min(ours_one), 3),
+                "loop_seconds": round(min(theirs), 2),
+                "largest_difference_float64": largest_difference(),
+                "peak_mb": round(peak),
+                "before_mb": round(before),
+                "torch": torch.__version__,
+                "numpy": np.__version__,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -47,7 +47,9 @@ import pandas as pd
 from myst_nb import glue
 from scipy.stats import spearmanr
 
-from unlearning import evidence, figures, klom, maps, packing, presets, runs, verdicts
+from unlearning import klom, uncertainty
+from unlearning.experiment import layout, packing, presets
+from unlearning.page import evidence, figures, maps, verdicts
 
 
 def note(**values):
@@ -286,7 +288,7 @@ figures.table(pd.DataFrame([{
 # %% tags=["hide-input"]
 spreads = []
 for name in live.forget_set.unique():
-    oracle, groups = runs.load(f"{name}/oracle", context)["margins"][0], context.scored(name)
+    oracle, groups = layout.load(f"{name}/oracle", context)["margins"][0], context.scored(name)
     spreads.append([np.median(oracle[:, groups[g]].std(0)) for g in ("retain", "val")])
 kept = done[(done.retain_excess > tolerance) & (done.val_excess <= tolerance)]
 kept = kept[kept.method.isin(["gda", "scrub_published"])]
@@ -364,7 +366,7 @@ figures.table(pd.DataFrame(lines))
 # %% tags=["hide-input"]
 def width(role, name):
     """Spread of an ensemble's margins on F over that of the oracles', last stopping time, median over points."""
-    unlearned, oracle = (runs.load(r, context)["margins"][-1] for r in (role, f"{name}/oracle"))
+    unlearned, oracle = (layout.load(r, context)["margins"][-1] for r in (role, f"{name}/oracle"))
     points = context.forget(name)
     return np.median(unlearned[:, : len(points)].std(0) / oracle[:, points].std(0))
 
@@ -397,7 +399,7 @@ note(wider=wider, won=won, won_reverse=won_reverse, broke=broke, broke_reverse=b
 # models, for ours the permutation floors of forget, retain and validation.
 
 # %% tags=["hide-input"]
-gaussian = float(np.percentile(klom.gaussian_floor(100).numpy(), 95))
+gaussian = float(np.percentile(uncertainty.gaussian_floor(100).numpy(), 95))
 CIFAR_TRAIN = 50_000
 rows = [{"source": "published", "set": f"{r.set} ({next(k for k, v in evidence.PUBLISHED_SETS.items() if r.set in v)})",
          "points in F": r["size"], "share of D": f"{r['size'] / CIFAR_TRAIN:.2%}", "forget": f"{r.forget:.2f}",

@@ -45,7 +45,8 @@ import numpy as np
 import pandas as pd
 from myst_nb import glue
 
-from unlearning import evidence, figures, maps, runs, verdicts
+from unlearning.experiment import layout
+from unlearning.page import evidence, figures, maps, verdicts
 
 
 def note(**values):
@@ -583,7 +584,7 @@ note(rule_story=rule_story, few_size=int(at["size"]),
 live_few = next(s for s in live.forget_set.unique() if evidence.kind(s) == "random")
 rows = live[(live.forget_set == live_few) & (live.method == "ga")]
 top = rows.lr.max()
-hits = runs.load(f"{live_few}/ga,lr={top:g}", context)["hits"]  # (epochs, models, points), F first
+hits = layout.load(f"{live_few}/ga,lr={top:g}", context)["hits"]  # (epochs, models, points), F first
 on_f = hits[:, :, : int(rows["size"].iloc[0])].mean(2)
 level = live_start.loc[live_few].val_accuracy
 stops = np.where((on_f <= level).any(0), (on_f <= level).argmax(0), len(on_f))
@@ -774,6 +775,6 @@ figures.table(listing)
 #    as a whole?
 # 2. Rule 3 uses only accuracies, and it was not fixed beforehand. Test it: run `unlearning experiment --preset laptop`
 #    with another seed (an hour or two) and apply it unchanged. Or write a rule that uses the mean *margin* on $F$ against that on validation points, and
-#    apply it to the live demo (`runs.load` returns the margins of every model). Where does it stop?
+#    apply it to the live demo (`layout.load` returns the margins of every model). Where does it stop?
 # 3. GA visits $F$ once per epoch. Use {eq}`ascent_fails-eq-cost` to find how many epochs of GA on 10 points of 50,000
 #    cost as much as one epoch of GDA. What does that say about colours on the map?

@@ -55,10 +55,11 @@ from myst_nb import glue
 from scipy.stats import spearmanr
 from torch.nn import functional as F
 
-from unlearning import ensemble, evidence, figures, klom, methods, presets, runs, verdicts
-from unlearning import models as nets
-from unlearning.evidence import GROUPS
+from unlearning import klom, methods, stack, training, uncertainty
+from unlearning.experiment import layout, presets
 from unlearning.methods import Config, Points
+from unlearning.page import evidence, figures, verdicts
+from unlearning.page.evidence import GROUPS
 
 
 def note(**values):
@@ -223,13 +224,13 @@ def random_labels(model, forget, retain, config):
         x = torch.cat([forget.images, retain.images[some]])
         y = torch.cat([drawn, retain.labels[some]])
         optimiser.zero_grad()
-        ensemble.cross_entropy(model.train()(x), y).backward()
+        training.cross_entropy(model.train()(x), y).backward()
         optimiser.step()
         if epoch in config.epochs:
             yield epoch, model
 
 
-methods.METHODS["random_labels"] = random_labels
+methods.METHODS["random_labels"] = methods.Method(random_labels, "random labels", "X", lambda config, epoch: (epoch, 0))
 new = Config("random_labels", new_lr, tuple(sorted(set(new_epochs))))
 
 # %% [markdown]
@@ -252,8 +253,8 @@ def stored(index):
 
 def stored_stack(first, last):
     """Pretrained models first … last - 1 of the demo as one stack."""
-    stack = nets.stack([stored(i) for i in range(first, last)])
-    return stack.to(memory_format=torch.channels_last)
+    together = stack.stack([stored(i) for i in range(first, last)])
+    return together.to(memory_format=torch.channels_last)
 
 
 def points(indices):
@@ -276,7 +277,7 @@ def scores(model, name):
     found = {}
     for group, members in context.scored(name).items():
         at = torch.from_numpy(members)
-        found[group] = ensemble.score(model, device_data, all_images[at], all_labels[at])[0]
+        found[group] = training.score(model, device_data, all_images[at], all_labels[at])[0]
     return found
 
 # %%
@@ -287,12 +288,12 @@ def try_method(config, name):
         stack = stored_stack(first, min(first + context.preset.stack, models))
         for epoch, model in methods.run(stack, *given, config):
             gathered.setdefault(epoch, []).append(scores(model, name))
-    oracle = runs.load(f"{name}/oracle", context)["margins"][0]
+    oracle = layout.load(f"{name}/oracle", context)["margins"][0]
     for epoch, parts in gathered.items():
         for group, at in context.scored(name).items():
             phi = torch.from_numpy(np.concatenate([p[group] for p in parts]))
             told = torch.from_numpy(oracle[:, at])
-            one = klom.summarize(phi, told, splits=5, subsets=8, seed=seed)
+            one = uncertainty.summarize(phi, told, splits=5, subsets=8, seed=seed)
             yield epoch, group, one
 
 

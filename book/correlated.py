@@ -100,8 +100,9 @@ from matplotlib.patches import Patch
 from myst_nb import glue
 from scipy.optimize import root
 
-from unlearning import correlated, figures, logistic, verdicts
-from unlearning.correlated import TwoCoordinates
+from unlearning.page import figures, verdicts
+from unlearning.theory import correlated, one_dimension
+from unlearning.theory.correlated import TwoCoordinates
 
 
 def note(**values):
@@ -174,7 +175,7 @@ def distance(first, second):
 # ````
 #
 # That makes a solver that cannot miss anything: bracket the turning point, look at the sign of $G$ there, and
-# bracket a root on either side (`unlearning.correlated.da_stationary`). We check it against SciPy's general root finder,
+# bracket a root on either side (`unlearning.theory.correlated.da_stationary`). We check it against SciPy's general root finder,
 # started many times at random, which knows nothing of the above.
 
 # %%
@@ -726,8 +727,8 @@ def sums(lam, epsilon):
 
 def limits(lam):
     """Their limits: the one-dimensional closed forms with half the ridge."""
-    line = logistic.OneCoordinate(d - 1, 1, 1, 1.0, lam / 2)
-    return np.array([logistic.stationary(line, o) for o in ("D", "R", "DA")])
+    line = one_dimension.OneCoordinate(d - 1, 1, 1, 1.0, lam / 2)
+    return np.array([one_dimension.stationary(line, o) for o in ("D", "R", "DA")])
 
 
 rows = []

@@ -50,10 +50,10 @@ import torch
 from myst_nb import glue
 from torch import nn
 
-from unlearning import data, ensemble, evidence, figures, klom, presets, runs
-from unlearning import models as networks
-from unlearning import verdicts
-from unlearning.chapters import ROOT
+from unlearning import datasets, networks, training, uncertainty
+from unlearning.experiment import layout, presets
+from unlearning.files import ROOT
+from unlearning.page import evidence, figures, verdicts
 
 
 def note(**values):
@@ -191,12 +191,12 @@ figures.table(pd.DataFrame([{
 } for name, row in demo.iterrows()]))  # fmt: skip
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Digits, doing nothing. Left: mean margin over the oracles against mean margin over the pretrained models, point by point; above the diagonal the pretrained models are surer. Right: the same shift in units of the oracles' spread. Validation points were in neither training set.", "name": "degenerate_data-digits"}}
-pretrained = runs.load("pretrained", context)["margins"][0]
+pretrained = layout.load("pretrained", context)["margins"][0]
 
 
 def shifts(name):
     """For each group of a forget set: (oracles' mean margin, pretrained mean margin, shift s) at its points."""
-    oracle = runs.load(f"{name}/oracle", context)["margins"][0]
+    oracle = layout.load(f"{name}/oracle", context)["margins"][0]
     found = {}
     for group, at in context.scored(name).items():
         a, b = oracle[:, at], pretrained[:, at]
@@ -415,7 +415,7 @@ with figures.style():
         axes.set_xlabel("memorisation gap (percentage points)")
     ax.axhline(tolerance, color=figures.COLORS["neutral"], ls=":")
     ax.set_ylabel("forget P95 above its floor (nats)")
-    bx.axhline(float(klom.gaussian_floor(100, points=3000, seed=seed).mean()), color=figures.COLORS["neutral"], ls=":")
+    bx.axhline(float(uncertainty.gaussian_floor(100, points=3000, seed=seed).mean()), color=figures.COLORS["neutral"], ls=":")
     bx.set_ylabel("forget KLoM, mean (nats)")
     for d, (color, marker) in shapes.items():
         bx.scatter([], [], marker=marker, color=figures.COLORS[color], label=TITLES[d])
@@ -465,7 +465,7 @@ note(twin_story=twin_story)
 # %%
 counted = (16, 20, 26, 32, 40, 50, 64, 80, 100, 128)
 curve = np.array([
-    np.percentile(klom.gaussian_floor(n, points=3000, seed=seed).numpy(), 95)
+    np.percentile(uncertainty.gaussian_floor(n, points=3000, seed=seed).numpy(), 95)
     for n in counted
 ])
 
@@ -501,16 +501,16 @@ note(floor100=curve[counted.index(100)], flat_low=flat.min().min(), flat_high=fl
 # ### The search
 #
 # One hidden layer of 16 units with batch normalisation, on digits, trained by the experiment's own
-# `unlearning.ensemble.train_stack`. A reference ensemble of {glue:text}`degenerate_data_hunted:.0f` networks stands for the
+# `unlearning.training.train_stack`. A reference ensemble of {glue:text}`degenerate_data_hunted:.0f` networks stands for the
 # oracles. Every other ensemble is like it but for one thing. Except in the last case nothing is forgotten, so retain and
 # validation should both score the floor.
 
 # %%
-digits = data.load("digits")
+digits = datasets.load("digits")
 size = 32  # images in a batch
 points = np.arange(batches * size)  # training images of the reference
 held_out = len(digits.val_labels)
-recipe = ensemble.Recipe(epochs, size, peak_epoch=epochs / 5)
+recipe = training.Recipe(epochs, size, peak_epoch=epochs / 5)
 
 
 def network():
@@ -523,18 +523,18 @@ def network():
 
 def trained(role, points=points, recipe=recipe, build=network, order=None):
     """Margins (models, reference's training images and held-out images)."""
-    seeds = [ensemble.seed_of(seed, role, i) for i in range(hunted)]
-    stack = ensemble.train_stack(
+    seeds = [training.seed_of(seed, role, i) for i in range(hunted)]
+    stack = training.train_stack(
         build, digits, points, recipe, seeds if order is None else [order] * hunted
     )
     everything = [torch.cat([a[: batches * size], b]) for a, b in (
         (digits.images, digits.val_images), (digits.labels, digits.val_labels))]  # fmt: skip
-    return torch.from_numpy(ensemble.score(stack, digits, *everything, batch=64)[0])
+    return torch.from_numpy(training.score(stack, digits, *everything, batch=64)[0])
 
 
 def one_start():
     """The same initial weights for every network."""
-    torch.manual_seed(seed)  # inside ensemble.fresh, which restores the generator
+    torch.manual_seed(seed)  # inside training.fresh, which restores the generator
     return network()
 
 
@@ -618,7 +618,7 @@ def summary(name):
     row = {"suspect": name}
     for group, members in places.items():
         u, o = (x[:, members].clamp(-100, 100) for x in pairs[name])
-        s = klom.summarize(u, o, splits=2, subsets=8, seed=seed)
+        s = uncertainty.summarize(u, o, splits=2, subsets=8, seed=seed)
         row |= {group: s.p95, f"{group}_low": s.low, f"{group}_high": s.high}
         row |= {f"{group}_floor": s.floor, f"{group}_ceiling": s.ceiling}
     return row
@@ -627,7 +627,7 @@ def summary(name):
 hunt = pd.DataFrame([summary(name) for name in pairs]).set_index("suspect")
 hunt["above"] = hunt.val - hunt.retain
 stated = np.percentile(
-    klom.gaussian_floor(hunted, points=3000, seed=seed).numpy(), 95)
+    uncertainty.gaussian_floor(hunted, points=3000, seed=seed).numpy(), 95)
 note(hunted=hunted, few=few_here, share=1 / batches, stated=stated)
 figures.table(pd.DataFrame([{
     "suspect": name, **{LABEL[g]: scored(row, g) for g in ("retain", "val")},

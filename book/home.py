@@ -69,8 +69,8 @@ from myst_nb import glue
 from scipy.special import log_softmax, softmax
 from sklearn.datasets import load_digits
 
-from unlearning import figures, ledger
-from unlearning.claims import CLAIMS
+from unlearning.page import figures, ledger
+from unlearning.page.claims import CLAIMS
 
 images = load_digits()
 order = np.random.default_rng(seed).permutation(len(images.target))

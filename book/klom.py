@@ -51,19 +51,10 @@ import torch
 from myst_nb import glue
 from torch.nn.functional import batch_norm, cross_entropy
 
-from unlearning import data, figures, verdicts
-from unlearning.klom import (
-    DIRECTIONS,
-    ceiling,
-    gaussian_floor,
-    klom,
-    margins,
-    model_interval,
-    occupancy,
-    permutation_floor,
-    robust_klom,
-    summarize,
-)
+from unlearning import datasets
+from unlearning.klom import DIRECTIONS, ceiling, klom, margins, occupancy, robust_klom
+from unlearning.page import figures, verdicts
+from unlearning.uncertainty import gaussian_floor, model_interval, permutation_floor, summarize
 
 
 def note(**values):
@@ -125,7 +116,7 @@ note(margin_error=(margins(some_logits, some_labels) - log_odds).abs().max())
 # then it is dropped.
 
 # %%
-digits = data.load("digits")
+digits = datasets.load("digits")
 batch, width = 64, 32  # images per step, hidden units
 epochs, peak = 8, 0.4  # passes over the training images, peak learning rate
 images, held_out = (

@@ -93,7 +93,8 @@ import pandas as pd
 from myst_nb import glue
 from scipy.optimize import brentq, minimize, newton
 
-from unlearning import figures, logistic, verdicts
+from unlearning.page import figures, verdicts
+from unlearning.theory import one_dimension
 
 
 def note(**values):
@@ -103,9 +104,9 @@ def note(**values):
         glue(f"one_dimension_{name}", value, display=False)
 
 
-base = logistic.OneCoordinate(n_retain, n_forget, r, alpha=0.0, lam=lam)
-low, high = logistic.lemma3_range(base)  # the two ends of Lemma 3, see below
-last = logistic.last_alpha(base)  # the largest α with a stationary point, see below
+base = one_dimension.OneCoordinate(n_retain, n_forget, r, alpha=0.0, lam=lam)
+low, high = one_dimension.lemma3_range(base)  # the two ends of Lemma 3, see below
+last = one_dimension.last_alpha(base)  # the largest α with a stationary point, see below
 most = n_forget / r  # the largest α there is: all of F on our coordinate
 
 
@@ -175,7 +176,7 @@ figures.show(left, right, alt=(
 # $$ (one_dimension-eq-closed)
 # ````
 #
-# The library evaluates them in `unlearning.logistic.stationary`. One trap lies there: as $\lambda\to 0$ the
+# The library evaluates them in `unlearning.theory.one_dimension.stationary`. One trap lies there: as $\lambda\to 0$ the
 # argument $A/\lambda$ overflows although $W_0$ of it is a modest number. For $A > 0$ we therefore compute
 # $W_0(e^s)$ with $s = \ln A - \ln\lambda$ directly; SciPy calls this function Wright's $\omega(s)$.
 #
@@ -186,9 +187,9 @@ figures.show(left, right, alt=(
 def by_newton(problem, objective):
     """Minimiser by Newton's method from w = 0.5."""
     return newton(
-        lambda v: logistic.gradient(problem, v, objective),
+        lambda v: one_dimension.gradient(problem, v, objective),
         0.5,
-        fprime=lambda v: logistic.curvature(problem, v, objective),
+        fprime=lambda v: one_dimension.curvature(problem, v, objective),
         tol=1e-14,
         maxiter=200,
     )
@@ -196,12 +197,12 @@ def by_newton(problem, objective):
 
 def by_descent(problem, objective):
     """Minimiser by gradient descent from w = 0, with a step safe for every objective."""
-    eta = 1 / (logistic.pull(problem, "D") + logistic.pull(problem, "R") + problem.lam)
+    eta = 1 / (one_dimension.pull(problem, "D") + one_dimension.pull(problem, "R") + problem.lam)
 
     def step(v):
-        return v - eta * logistic.gradient(problem, v, objective)
+        return v - eta * one_dimension.gradient(problem, v, objective)
 
-    return logistic.iterate(step, np.zeros_like(eta), 8000)[-1]
+    return one_dimension.iterate(step, np.zeros_like(eta), 8000)[-1]
 
 
 tried = at(np.array([low / 2, (low + high) / 2, high, (high + min(last, most)) / 2]))
@@ -209,11 +210,11 @@ check = pd.concat(
     pd.DataFrame({
         "objective": objective,
         "α": tried.alpha,
-        "closed form": logistic.stationary(tried, objective),
+        "closed form": one_dimension.stationary(tried, objective),
         "Newton": [by_newton(at(a), objective) for a in tried.alpha],
         "gradient descent": by_descent(tried, objective),
     })
-    for objective in logistic.OBJECTIVES
+    for objective in one_dimension.OBJECTIVES
 )
 difference = check[["Newton", "gradient descent"]].sub(check["closed form"], axis=0)
 furthest = difference.abs().to_numpy().max()
@@ -250,7 +251,7 @@ figures.table(shown)
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: the three solutions against α. I: one global minimum; II: a local minimum (solid) and a local maximum (thin dashed), which meet at w = −1; III: nothing. The bar at the bottom is the range of Lemma 3. Right: distance to the oracle, both axes logarithmic. Left of the bar descent-ascent ends nearer to the oracle than it started; along the bar, and to the right of it, farther. Where α = |F|/|R| the pretrained model equals the oracle.", "name": "one_dimension-regimes"}}
 pale = [figures.COLORS["retain"], figures.COLORS["forget"], figures.COLORS["ascent"]]
 right_end = min(most, 1.3 * last)
-w_r = logistic.stationary(base, "R")
+w_r = one_dimension.stationary(base, "R")
 
 
 def shade(ax, start):
@@ -272,7 +273,7 @@ def bar(ax, height):
 
 alphas = np.linspace(0, right_end, 801)
 curve = at(alphas)
-w_d, w_da = logistic.stationary(curve, "D"), logistic.stationary(curve, "DA")
+w_d, w_da = one_dimension.stationary(curve, "D"), one_dimension.stationary(curve, "DA")
 logs = np.geomspace(low / 10, right_end, 1601)
 with figures.style():
     left, ax = figures.panel()
@@ -281,7 +282,7 @@ with figures.style():
     ax.axhline(w_r, color=figures.COLORS["oracle"], ls="--", label="oracle $w_R$")
     ax.plot(alphas, w_d, color=figures.COLORS["pretrained"], label="pretrained $w_D$")
     ax.plot(alphas, w_da, color=figures.COLORS["ascent"], lw=2.4, label="DA $w_{DA}=W_0$")
-    ax.plot(alphas, logistic.stationary(curve, "DA", branch=-1), "--", color=figures.COLORS["ascent"], lw=1.1,
+    ax.plot(alphas, one_dimension.stationary(curve, "DA", branch=-1), "--", color=figures.COLORS["ascent"], lw=1.1,
             label="maximum $W_{-1}$")  # fmt: skip
     ax.set(xlabel="α (forget per retain sample)", ylabel="weight $w$", xlim=(0, right_end),
            ylim=(-3.4, max(w_d.max(), w_r) + 1.0))  # fmt: skip
@@ -291,7 +292,7 @@ with figures.style():
     shade(ax, logs[0])
     bar(ax, 0.04)
     some = at(logs)
-    gap_d, gap_da = (np.abs(logistic.stationary(some, o) - w_r) for o in ("D", "DA"))
+    gap_d, gap_da = (np.abs(one_dimension.stationary(some, o) - w_r) for o in ("D", "DA"))
     ax.plot(logs, gap_d, color=figures.COLORS["pretrained"], label="pretrained")
     ax.plot(logs, gap_da, color=figures.COLORS["ascent"], lw=2.4, label="DA")
     ax.set(xlabel="α (forget per retain sample)", ylabel="distance to the oracle", xlim=(logs[0], right_end),
@@ -315,7 +316,7 @@ stops = np.concatenate([
     last + np.array([0.5, 1.0]) * (right_end - last),
 ])  # fmt: skip
 w = np.linspace(-3.2, max(w_d.max(), w_r) + 0.8, 400)
-seen = [(logistic.loss(at(a), w, "DA") - logistic.loss(at(a), 0.0, "DA")) / lam for a in stops]
+seen = [(one_dimension.loss(at(a), w, "DA") - one_dimension.loss(at(a), 0.0, "DA")) / lam for a in stops]
 depth = max(1.0, -min(values[w > -1].min() for values in seen))
 pictures = []
 for alpha, values in zip(stops, seen):
@@ -323,17 +324,17 @@ for alpha, values in zip(stops, seen):
     with figures.style():
         picture, ax = figures.panel(5.2, 3.3)
         ax.plot(w, np.where(np.abs(values) < 4 * depth, values, np.nan), color=figures.COLORS["ascent"])
-        ax.axvline(logistic.stationary(problem, "D"), color=figures.COLORS["pretrained"], label="pretrained")
+        ax.axvline(one_dimension.stationary(problem, "D"), color=figures.COLORS["pretrained"], label="pretrained")
         ax.axvline(w_r, color=figures.COLORS["oracle"], ls="--", label="oracle")
         for branch, marker, text in ((0, "o", "minimum"), (-1, "X", "maximum")):
-            x = logistic.stationary(problem, "DA", branch)
-            height = (logistic.loss(problem, x, "DA") - logistic.loss(problem, 0.0, "DA")) / lam
+            x = one_dimension.stationary(problem, "DA", branch)
+            height = (one_dimension.loss(problem, x, "DA") - one_dimension.loss(problem, 0.0, "DA")) / lam
             ax.plot(x, height, marker, color=figures.INK, ms=7, ls="none", label=text)
         ax.set(xlabel="$w$", ylabel="$(L_{DA}(w)-L_{DA}(0))/\\lambda$", ylim=(-1.5 * depth, 2 * depth),
                xlim=(w[0], w[-1]))  # fmt: skip
         ax.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=4, handlelength=1.5, columnspacing=1.2)
         pictures.append(picture)
-labels = [f"{a:.4f}: {logistic.REGIMES[logistic.regime(at(a))]}" for a in stops]
+labels = [f"{a:.4f}: {one_dimension.REGIMES[one_dimension.regime(at(a))]}" for a in stops]
 figures.frames(pictures, labels, name="α", start=2, alt=(
     "The descent-ascent landscape for growing alpha: a bowl with its minimum moving left, then a bowl with a barrier on "
     "its left, then a slope without any stationary point."))
@@ -395,10 +396,10 @@ figures.frames(pictures, labels, name="α", start=2, alt=(
 
 # %%
 rng = np.random.default_rng(seed)
-many = logistic.random_problems(rng, problems)
-d, retrained, da = (logistic.stationary(many, o) for o in logistic.OBJECTIVES)
+many = one_dimension.random_problems(rng, problems)
+d, retrained, da = (one_dimension.stationary(many, o) for o in one_dimension.OBJECTIVES)
 da = np.where(np.isnan(da), -np.inf, da)  # without a stationary point DA runs to −∞
-ends = logistic.lemma3_range(many)
+ends = one_dimension.lemma3_range(many)
 a = many.alpha
 where = np.select([a < ends[0], a <= ends[1]], ["below", "inside"], "above")
 room = 1e-9 * (1 + retrained)  # rounding
@@ -467,10 +468,10 @@ note(above_farther=farther[where == "above"].mean())
 # ````
 
 # %%
-bound4 = logistic.lemma4_bound(many) * (1 + 1e-9) + 1e-12  # with room for rounding
+bound4 = one_dimension.lemma4_bound(many) * (1 + 1e-9) + 1e-12  # with room for rounding
 wrong4 = int(sum(np.abs(d - retrained) > bound4))
 applies5 = (many.alpha >= ends[1]) & np.isfinite(da)
-wrong5 = int(sum((retrained - da < logistic.lemma5_bound(many) - 1e-12)[applies5]))
+wrong5 = int(sum((retrained - da < one_dimension.lemma5_bound(many) - 1e-12)[applies5]))
 note(wrong=wrong3 + wrong4 + wrong5)
 print(f"Lemma 4: {wrong4} violations in {problems} problems")
 print(f"Lemma 5: {wrong5} violations in {sum(applies5)} problems to which it applies")
@@ -483,12 +484,12 @@ with figures.style():
     right, bx = figures.panel()
     for kappa, color, line in zip(fractions, figures.CYCLE, ["-", "--", "-.", "-"]):
         family = at(kappa * high, lam=ridges)
-        gap_d = np.abs(logistic.stationary(family, "D") - logistic.stationary(family, "R"))
-        gap_da = logistic.stationary(family, "R") - logistic.stationary(family, "DA")
+        gap_d = np.abs(one_dimension.stationary(family, "D") - one_dimension.stationary(family, "R"))
+        gap_da = one_dimension.stationary(family, "R") - one_dimension.stationary(family, "DA")
         bx.plot(ridges, gap_da, line, color=color, label=f"κ = {kappa:g}")
         if kappa < 1:
             ax.plot(ridges, gap_d, line, color=color, label=f"κ = {kappa:g}")
-            ax.axhline(logistic.lemma4_bound(at(kappa * high)), ls=":", color=color, lw=1.2)
+            ax.axhline(one_dimension.lemma4_bound(at(kappa * high)), ls=":", color=color, lw=1.2)
             bx.axhline(-np.log1p(-kappa), ls=":", color=color, lw=1.2)
     ax.set(xlabel="ridge λ", ylabel="$|w_R - w_D|$", xscale="log", yscale="log")
     bx.set(xlabel="ridge λ", ylabel="$|w_R - w_{DA}|$", xscale="log")
@@ -502,8 +503,8 @@ figures.show(left, right, alt=(
 # %%
 small = ridges[ridges < 1e-2]  # ascending
 corner = at(high * (1 - small), lam=small)  # λ → 0 and α → |F|/|R| together
-gap_d = np.abs(logistic.stationary(corner, "R") - logistic.stationary(corner, "D"))
-gap_da = logistic.stationary(corner, "R") - logistic.stationary(corner, "DA")
+gap_d = np.abs(one_dimension.stationary(corner, "R") - one_dimension.stationary(corner, "D"))
+gap_da = one_dimension.stationary(corner, "R") - one_dimension.stationary(corner, "DA")
 vanishes = np.all(np.diff(gap_d) > -1e-13) and gap_d[0] < 1e-10
 grows = np.all(np.diff(gap_da) < 0) and gap_da[0] > 3 * gap_da[-1]
 note(cor_lam=small[0], cor_d=gap_d[0], cor_da=gap_da[0], level=-np.log1p(-0.99))
@@ -560,21 +561,21 @@ note(cor_lam=small[0], cor_d=gap_d[0], cor_da=gap_da[0], level=-np.log1p(-0.99))
 # %%
 steady = at((low + high) / 2)
 doubled = replace(steady, lam=2 * lam)
-w_start = logistic.stationary(steady, "D")
+w_start = one_dimension.stationary(steady, "D")
 
 
 def follow(problem, step, eta, start, time=horizon):
     """Trajectory of `step` with step size η over a time ηk."""
     steps = int(np.ceil(time / eta))
-    return logistic.iterate(lambda v: step(problem, v, eta), start, steps)
+    return one_dimension.iterate(lambda v: step(problem, v, eta), start, steps)
 
 
 def three_paths(eta):
     """Alternating; simultaneous with ridge 2λ; simultaneous with ridge λ."""
     return (
-        follow(steady, logistic.alternating_step, eta, w_start),
-        follow(doubled, logistic.simultaneous_step, eta, w_start),
-        follow(steady, logistic.simultaneous_step, eta, w_start),
+        follow(steady, one_dimension.alternating_step, eta, w_start),
+        follow(doubled, one_dimension.simultaneous_step, eta, w_start),
+        follow(steady, one_dimension.simultaneous_step, eta, w_start),
     )
 
 
@@ -606,7 +607,7 @@ with figures.style():
     for path, look in zip(steady_paths[finest][1:], (together, single)):
         thin = max(1, len(path) // 2000)
         ax.plot(finest * np.arange(len(path))[::thin], path[::thin], **look)
-    floor = min(logistic.stationary(doubled, "DA"), w_start)
+    floor = min(one_dimension.stationary(doubled, "DA"), w_start)
     ax.set(xlabel="time ηk", ylabel="weight $w$", ylim=(floor - 0.15 * (w_r - floor), w_r + 0.75 * (w_r - floor)))
     ax.legend(loc="upper center", ncols=2)
     right, ax = figures.panel()
@@ -658,7 +659,7 @@ figures.show(left, right, alt=(
 
 # %%
 beyond = at(last + 0.25 * (most - last))
-start_beyond = logistic.stationary(beyond, "D")
+start_beyond = one_dimension.stationary(beyond, "D")
 p, q = r / n_retain, beyond.alpha * r / n_forget
 # without the ridge the simultaneous flow is gone at time e^w/(q − p)
 enough = 4 * np.exp(start_beyond) / (q - p)
@@ -669,14 +670,14 @@ def beyond_with(step, eta):
     return follow(beyond, step, eta, start_beyond, enough)
 
 
-falls = {eta: beyond_with(logistic.simultaneous_step, eta) for eta in sorted(etas)}
-paths = {eta: beyond_with(logistic.alternating_step, eta) for eta in sorted(etas)}
+falls = {eta: beyond_with(one_dimension.simultaneous_step, eta) for eta in sorted(etas)}
+paths = {eta: beyond_with(one_dimension.alternating_step, eta) for eta in sorted(etas)}
 gone = {eta: np.flatnonzero(np.isneginf(path)) for eta, path in falls.items()}
 brake = pd.DataFrame({
     "η": sorted(etas),
     "simultaneous: gone at": [eta * min(k, default=np.nan) for eta, k in gone.items()],
     "alternating: lowest": [path.min() for path in paths.values()],
-    "floor": [logistic.alternating_floor(beyond, eta) for eta in paths],
+    "floor": [one_dimension.alternating_floor(beyond, eta) for eta in paths],
     "distance at the end": [abs(path[-1] - w_r) for path in paths.values()],
 })
 figures.table(brake)
@@ -733,20 +734,20 @@ figures.show(only, alt=(
 def subset(problem, chosen):
     """The problems of an array of problems for which `chosen` is true."""
     names = ("n_retain", "n_forget", "r", "alpha", "lam")
-    return logistic.OneCoordinate(*(getattr(problem, name)[chosen] for name in names))
+    return one_dimension.OneCoordinate(*(getattr(problem, name)[chosen] for name in names))
 
 
-inside, third = where == "inside", logistic.regime(many) == 2
+inside, third = where == "inside", one_dimension.regime(many) == 2
 in_range, lost = subset(many, inside), subset(many, third)
 lost = replace(lost, lam=np.minimum(lost.lam, 1.9))  # ηλ < 1 for every allowed η
 away, below_floor = [], 0
 for eta in etas:
-    after = logistic.alternating_step(in_range, d[inside], eta)
+    after = one_dimension.alternating_step(in_range, d[inside], eta)
     away.append(np.mean(after < d[inside]))
-    path = logistic.iterate(
-        lambda v: logistic.alternating_step(lost, v, eta), d[third], 200
+    path = one_dimension.iterate(
+        lambda v: one_dimension.alternating_step(lost, v, eta), d[third], 200
     )
-    bottom = logistic.alternating_floor(lost, eta)
+    bottom = one_dimension.alternating_floor(lost, eta)
     room = 1e-9 * (1 + np.abs(bottom))
     below_floor += int(np.any(path[1:] < bottom - room, axis=0).sum())
 note(inside=sum(inside), third=sum(third), away=min(away), below_floor=below_floor)
@@ -761,17 +762,17 @@ note(inside=sum(inside), third=sum(third), away=min(away), below_floor=below_flo
 # %%
 def fixed_point(problem, eta):
     """Where an alternating step returns to itself, between its floor and w_D."""
-    bottom = logistic.alternating_floor(problem, eta) - 1e-9
-    top = logistic.stationary(problem, "D")
+    bottom = one_dimension.alternating_floor(problem, eta) - 1e-9
+    top = one_dimension.stationary(problem, "D")
     return brentq(
-        lambda v: logistic.alternating_step(problem, v, eta) - v, bottom, top
+        lambda v: one_dimension.alternating_step(problem, v, eta) - v, bottom, top
     )
 
 
 ends_at = pd.DataFrame({
     "η": sorted(etas),
     "alternating ends at": [fixed_point(steady, eta) for eta in sorted(etas)],
-    "simultaneous, 2λ": logistic.stationary(doubled, "DA"),
+    "simultaneous, 2λ": one_dimension.stationary(doubled, "DA"),
     "pretrained": w_start,
     "oracle": w_r,
 })
@@ -835,24 +836,24 @@ verdicts.decide(
 # problems on both and look at the sign of the second derivative, and at where gradient descent ends.
 
 # %%
-pull = logistic.pull(base, "R")
+pull = one_dimension.pull(base, "R")
 printed = minimize(lambda v: pull * np.exp(v[0]) + lam / 2 * v[0] ** 2, [0.0], tol=1e-10).x[0]
 
-two = logistic.regime(many) == 1
+two = one_dimension.regime(many) == 1
 both = subset(many, two)
-w0, w1 = (logistic.stationary(both, "DA", branch) for branch in (0, -1))
+w0, w1 = (one_dimension.stationary(both, "DA", branch) for branch in (0, -1))
 clear = w0 - w1 > 0.2  # where the branches meet the second derivative vanishes
 h = 1e-3 * np.minimum(1, w0 - w1)
 
 
 def bend(x):
     """Second difference of L_DA at x; its sign is that of the second derivative."""
-    left, middle, right = (logistic.loss(both, v, "DA") for v in (x - h, x, x + h))
+    left, middle, right = (one_dimension.loss(both, v, "DA") for v in (x - h, x, x + h))
     return left - 2 * middle + right
 
 
-descent = logistic.iterate(
-    lambda v: logistic.simultaneous_step(both, v, 1 / both.lam), d[two], 1000
+descent = one_dimension.iterate(
+    lambda v: one_dimension.simultaneous_step(both, v, 1 / both.lam), d[two], 1000
 )[-1]
 settled = float(np.abs(descent - w0)[clear].max())
 

@@ -79,7 +79,8 @@ from scipy import stats
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from unlearning import figures, influence
+from unlearning import forget_sets
+from unlearning.page import figures
 
 TEACHER = np.array([1.0, -1.0])
 
@@ -362,9 +363,9 @@ glue("principal_components_shortest", min(ratios), display=False)
 # $M$ removed, its right singular vectors are those of $J$, with the column means of $J$ removed as well when all parts are of the
 # same size. In this book the forget sets of an ensemble come from here:
 #
-# - `influence.principal_components(margins, k)` takes off the column means and returns the first $k$ right singular
+# - `forget_sets.principal_components(margins, k)` takes off the column means and returns the first $k$ right singular
 #   vectors, one score per training point, and the share of the variance of each. The sign of a singular vector is arbitrary; the entry of largest size is made positive.
-# - `influence.select_points(scores, top, bottom)` returns the indices of the highest and lowest scores.
+# - `forget_sets.select_points(scores, top, bottom)` returns the indices of the highest and lowest scores.
 
 
 # %%
@@ -377,7 +378,7 @@ def ensemble_margins(z, lam, rng) -> np.ndarray:
 
 
 margins = ensemble_margins(z, ridge, np.random.default_rng([seed, 3]))
-scores, share = influence.principal_components(margins, k=2)
+scores, share = forget_sets.principal_components(margins, k=2)
 
 # %% tags=["hide-input"]
 students = leave_one_out(z, ridge)
@@ -408,9 +409,9 @@ glue("principal_components_ensemble", ensemble, display=False)
 # %%
 def forget_sets(z, lam, rng) -> dict[str, np.ndarray]:
     """The three forget sets, as indices."""
-    first, second = influence.principal_components(ensemble_margins(z, lam, rng))[0]
-    return {"top of PC1": influence.select_points(first, top=forget),
-            "top of PC2": influence.select_points(second, top=forget),
+    first, second = forget_sets.principal_components(ensemble_margins(z, lam, rng))[0]
+    return {"top of PC1": forget_sets.select_points(first, top=forget),
+            "top of PC2": forget_sets.select_points(second, top=forget),
             "random": rng.choice(len(z), forget, replace=False)}  # fmt: skip
 
 

@@ -127,7 +127,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
-from unlearning import figures
+from unlearning.page import figures
 
 
 # %%

@@ -118,7 +118,8 @@ from scipy.special import softmax
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from unlearning import figures, random_sets, verdicts
+from unlearning.page import figures, verdicts
+from unlearning.theory import random_sets
 
 rng = np.random.default_rng(seed)
 images = load_digits()

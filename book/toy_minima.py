@@ -59,14 +59,15 @@ import pandas as pd
 from myst_nb import glue
 from scipy.optimize import brentq
 
-from unlearning import figures, toy, verdicts
+from unlearning.page import figures, verdicts
+from unlearning.theory import toy_minima
 
 figures.table(pd.DataFrame({
     "point": ["1", "2", "3", "4"],
-    "x": [f"{v:.0f}" for v in toy.INPUTS],
-    "x²": [f"{v:.0f}" for v in toy.FEATURES[:, 1]],
-    "label y": [f"{v:+.0f}" for v in toy.LABELS],
-    "copies α": [f"{v:.0f}" for v in toy.COPIES],
+    "x": [f"{v:.0f}" for v in toy_minima.INPUTS],
+    "x²": [f"{v:.0f}" for v in toy_minima.FEATURES[:, 1]],
+    "label y": [f"{v:+.0f}" for v in toy_minima.LABELS],
+    "copies α": [f"{v:.0f}" for v in toy_minima.COPIES],
 }))  # fmt: skip
 
 # %% [markdown]
@@ -102,9 +103,9 @@ figures.table(pd.DataFrame({
 # %%
 gone = (0, 0, 0, forgotten)
 objectives = {
-    "D": toy.Objective(toy.COPIES, ridge=ridge),
-    "R": toy.descent_ascent(gone, rate=0, ridge=ridge),
-    "DA": toy.descent_ascent(gone, rate=rate, ridge=ridge),
+    "D": toy_minima.Objective(toy_minima.COPIES, ridge=ridge),
+    "R": toy_minima.descent_ascent(gone, rate=0, ridge=ridge),
+    "DA": toy_minima.descent_ascent(gone, rate=rate, ridge=ridge),
 }
 {name: objective.copies for name, objective in objectives.items()}
 
@@ -116,7 +117,7 @@ objectives = {
 
 # %%
 rng = np.random.default_rng(seed)
-minima = {n: toy.minima(o, rng, starts) for n, o in objectives.items()}
+minima = {n: toy_minima.minima(o, rng, starts) for n, o in objectives.items()}
 
 
 # %% tags=["hide-input"]
@@ -154,7 +155,7 @@ WHITE = "#ffffff"  # on a filled map outlines must not follow the page's theme
 def landscape(objective, found, title, hue, width=2.6, height=3.3, bar=True):
     """One panel: the objective over the plane with its minima."""
     fig, ax = figures.panel(width, height)
-    values = toy.loss(PLANE, objective)
+    values = toy_minima.loss(PLANE, objective)
     shade = np.log10(1 + values - values.min())
     image = ax.imshow(shade, extent=(*A, *B), origin="lower", aspect="auto", vmin=0, vmax=1.8, interpolation="bilinear")
     levels = np.unique(np.concatenate([m.value + RINGS for m in found]))
@@ -178,7 +179,7 @@ figures.show(*panels, alt=(
 
 # %% tags=["hide-input"]
 counts = {  # points read right, weighted with the copies of the set on which they are counted
-    name: float(np.array(objectives[on].copies) @ (np.array(minima[fit][0].signs) == toy.LABELS))
+    name: float(np.array(objectives[on].copies) @ (np.array(minima[fit][0].signs) == toy_minima.LABELS))
     for name, fit, on in [("D", "D", "D"), ("R", "R", "R"), ("DA_seen", "DA", "DA"), ("DA", "DA", "R")]
 }
 totals = {name: float(sum(objectives[on].copies)) for name, on in [("D", "D"), ("R", "R"), ("DA_seen", "DA"), ("DA", "R")]}
@@ -215,8 +216,8 @@ def boundary(names, copies, title):
         a, b = minima[name][0].theta
         ax.plot(u, -(1 + a * u) / b, LINES[name], color=HUES[name], label=NAMES[name], zorder=1)
     ax.fill_between(u, -(1 + a * u) / b, -3 if b < 0 else 20, color=HUES[name], alpha=0.13, lw=0)
-    ax.scatter(*toy.FEATURES.T, s=70 + 60 * np.array(copies), color=figures.COLORS["neutral"], zorder=3)
-    for i, ((p, q), y) in enumerate(zip(toy.FEATURES, toy.LABELS)):
+    ax.scatter(*toy_minima.FEATURES.T, s=70 + 60 * np.array(copies), color=figures.COLORS["neutral"], zorder=3)
+    for i, ((p, q), y) in enumerate(zip(toy_minima.FEATURES, toy_minima.LABELS)):
         ax.annotate("+" if y > 0 else "−", (p, q), ha="center", va="center_baseline", weight="bold", zorder=4)
         ax.annotate(f"{i + 1}", (p, q), xytext=(12, 8), textcoords="offset points", fontsize=9)
     ax.set(xlabel="x", ylabel="x²", xlim=(-2, 5), ylim=(-3, 20), title=title)
@@ -239,17 +240,17 @@ figures.show(left, right, alt=(
 # starting where a user would start, at the best minimum of D.
 
 # %%
-unlearn = toy.descend(minima["D"][0].theta, objectives["DA"], step, steps)
-repair = toy.descend(unlearn[-1], objectives["R"], step, steps)
-retained = toy.loss(np.concatenate([unlearn, repair[1:]]), objectives["R"])
+unlearn = toy_minima.descend(minima["D"][0].theta, objectives["DA"], step, steps)
+repair = toy_minima.descend(unlearn[-1], objectives["R"], step, steps)
+retained = toy_minima.loss(np.concatenate([unlearn, repair[1:]]), objectives["R"])
 
 # %% tags=["hide-input"]
 oracle = minima["R"][0]
 segment = oracle.theta + np.linspace(0, 1, 401)[:, None] * (repair[-1] - oracle.theta)
-wall = toy.loss(segment, objectives["R"])
+wall = toy_minima.loss(segment, objectives["R"])
 for name, value in {
-    "oracle": oracle.value, "stuck": retained[-1], "start": retained[0], "after": toy.loss(unlearn[-1], objectives["R"]),
-    "wall": wall.max(), "slope": np.linalg.norm(toy.gradient(repair[-1], objectives["R"])),
+    "oracle": oracle.value, "stuck": retained[-1], "start": retained[0], "after": toy_minima.loss(unlearn[-1], objectives["R"]),
+    "wall": wall.max(), "slope": np.linalg.norm(toy_minima.gradient(repair[-1], objectives["R"])),
 }.items():  # fmt: skip
     glue(f"toy_minima_{name}", float(value), display=False)
 glue("toy_minima_steps", steps, display=False)
@@ -287,7 +288,7 @@ figures.show(left, right, alt=(
 # %% tags=["hide-input"]
 def ending(path) -> str:
     """Where a path on R's landscape ends."""
-    last = toy.loss(path[-100:], objectives["R"])
+    last = toy_minima.loss(path[-100:], objectives["R"])
     if last.max() - last.min() > 1e-3:
         return "does not settle"
     return "oracle's minimum" if np.linalg.norm(path[-1] - oracle.theta) < 0.05 else "other minimum"
@@ -295,15 +296,15 @@ def ending(path) -> str:
 
 ladder = []
 for size in (0.001, 0.01, 0.03, 0.1, 0.3, 0.6, 1.0):
-    path = toy.descend(unlearn[-1], objectives["R"], size, 2000)
-    last = toy.loss(path[-100:], objectives["R"])
+    path = toy_minima.descend(unlearn[-1], objectives["R"], size, 2000)
+    last = toy_minima.loss(path[-100:], objectives["R"])
     ladder.append({"step size": f"{size:g}", "lowest loss on R": f"{last.min():.2f}",
                    "highest": f"{last.max():.2f}", "ends in": ending(path)})  # fmt: skip
 tries = 40
-wild = toy.descend(unlearn[-1], objectives["R"], 1.0, tries)[1:]  # the large step, stopped after 1, 2, … 40 steps
+wild = toy_minima.descend(unlearn[-1], objectives["R"], 1.0, tries)[1:]  # the large step, stopped after 1, 2, … 40 steps
 anew = rng.uniform(-5, 5, (tries, 2))  # weights that never saw any data
 calmed, fresh = (
-    sum(ending(toy.descend(place, objectives["R"], 0.02, 500)) == "oracle's minimum" for place in places)
+    sum(ending(toy_minima.descend(place, objectives["R"], 0.02, 500)) == "oracle's minimum" for place in places)
     for places in (wild, anew)
 )
 for name, value in {
@@ -312,7 +313,7 @@ for name, value in {
 }.items():  # fmt: skip
     glue(f"toy_minima_{name}", value, display=False)
 for name, weights in (("here", repair[-1]), ("there", oracle.theta)):
-    sharpest = np.linalg.eigvalsh(toy.hessian(weights, objectives["R"]))[-1]
+    sharpest = np.linalg.eigvalsh(toy_minima.hessian(weights, objectives["R"]))[-1]
     glue(f"toy_minima_limit_{name}", float(2 / sharpest), display=False)
 figures.table(pd.DataFrame(ladder))
 
@@ -344,9 +345,9 @@ figures.table(pd.DataFrame(ladder))
 # DA differs from retraining only in $\alpha_4$, so turn that one dial slowly.
 
 # %%
-def weighted(weight: float) -> toy.Objective:
+def weighted(weight: float) -> toy_minima.Objective:
     """The objective with α₄ = weight."""
-    return toy.Objective((*toy.COPIES[:3], weight), ridge=ridge)
+    return toy_minima.Objective((*toy_minima.COPIES[:3], weight), ridge=ridge)
 
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Same colours as above. Move the slider: the weight α₄ of point 4 goes down from 4 (training) over 2 (retraining) to 0 (descent-ascent). Star: global minimum, circle: local minimum. First the lower valley becomes the deeper one, then the upper one disappears.", "name": "toy_minima-dial"}}
@@ -355,7 +356,7 @@ with figures.style():
     slides = []
     for weight in dial:
         objective = weighted(weight)
-        found = toy.minima(objective, rng, starts)
+        found = toy_minima.minima(objective, rng, starts)
         slides.append(landscape(objective, found, f"α₄ = {weight:g}", figures.COLORS["forget"], 4.0, 3.0, bar=False)[0])
 figures.frames(slides, labels=[f"α₄ = {w:g}" for w in dial], name="weight of point 4", alt=(
     "Heat maps of the loss over the weights a and b while the weight of point 4 falls from 4 to 0: the upper valley "
@@ -370,7 +371,7 @@ figures.frames(slides, labels=[f"α₄ = {w:g}" for w in dial], name="weight of 
 def lead(weight: float) -> float:
     """Lowest minimum with x₄ wrong minus lowest with x₄ right."""
     starts_here = np.random.default_rng(seed)  # the same for each weight
-    found = toy.minima(weighted(weight), starts_here, starts)
+    found = toy_minima.minima(weighted(weight), starts_here, starts)
     lowest = {label: min(m.value for m in found if m.signs[3] == label)
               for label in (-1, 1)}  # fmt: skip
     return lowest[-1] - lowest[1]
@@ -378,8 +379,8 @@ def lead(weight: float) -> float:
 
 def stays(weight: float) -> bool:
     """Whether descent from D's best minimum keeps x₄ right."""
-    end = toy.descend(minima["D"][0].theta, weighted(weight), 0.02, 3000)[-1]
-    return bool(toy.signs(end, weighted(weight))[3] == 1)
+    end = toy_minima.descend(minima["D"][0].theta, weighted(weight), 0.02, 3000)[-1]
+    return bool(toy_minima.signs(end, weighted(weight))[3] == 1)
 
 
 ends = [0.0, 4.0]  # the valley is lost at the first, kept at the second
@@ -393,7 +394,7 @@ equal = brentq(lead, 1.5 * vanishing, 3.0, xtol=1e-3)
 # %% tags=["hide-input"]
 def needed(copies: int) -> str:
     """The rate ρ from which on descent-ascent has lost the good valley: (4 - k) - ρ k = α* solved for ρ."""
-    return f"{max(0.0, (toy.COPIES[3] - copies - vanishing) / copies):.2f}"
+    return f"{max(0.0, (toy_minima.COPIES[3] - copies - vanishing) / copies):.2f}"
 
 
 glue("toy_minima_equal", float(equal), display=False)
@@ -415,14 +416,14 @@ glue("toy_minima_vanishing", float(vanishing), display=False)
 # %% tags=["hide-input"]
 variants = []
 for copies in (1, 2, 3):
-    doubled = toy.descent_ascent((0, 0, 0, copies), rate=2, ridge=ridge)
+    doubled = toy_minima.descent_ascent((0, 0, 0, copies), rate=2, ridge=ridge)
     variants.append({
-        "copies forgotten k": str(copies), "α₄ of the oracle": f"{toy.COPIES[3] - copies:.0f}",
+        "copies forgotten k": str(copies), "α₄ of the oracle": f"{toy_minima.COPIES[3] - copies:.0f}",
         "trapped for ρ above": needed(copies), "α₄ at ρ = 2": f"{doubled.copies[3]:.0f}",
         "trapped at ρ = 2": "no" if stays(doubled.copies[3]) else "yes",
     })  # fmt: skip
-one = toy.descent_ascent((0, 0, 0, 1), rate=2, ridge=ridge)
-one_minima = toy.minima(one, rng, starts)
+one = toy_minima.descent_ascent((0, 0, 0, 1), rate=2, ridge=ridge)
+one_minima = toy_minima.minima(one, rng, starts)
 glue("toy_minima_needed_one", float(needed(1)), display=False)
 glue("toy_minima_one_right", float(min(m.value for m in one_minima if m.signs[3] == 1)), display=False)
 glue("toy_minima_one_wrong", float(min(m.value for m in one_minima if m.signs[3] == -1)), display=False)
@@ -450,16 +451,16 @@ figures.table(pd.DataFrame(variants))
 
 # %%
 printed = {
-    name: toy.Objective(objective.copies, ridge=ridge, activation="printed")
+    name: toy_minima.Objective(objective.copies, ridge=ridge, activation="printed")
     for name, objective in objectives.items()
 }
-printed_minima = {n: toy.minima(o, rng, starts) for n, o in printed.items()}
+printed_minima = {n: toy_minima.minima(o, rng, starts) for n, o in printed.items()}
 
 # %% tags=["hide-input"]
 figures.table(minima_table(printed_minima))
-lowest = min(float(toy.predict(PLANE, o).min()) for o in printed.values())
-printed_end = toy.descend(printed_minima["DA"][0].theta, printed["R"], step, steps)[-1]
-printed_loss = float(toy.loss(printed_end, printed["R"]))
+lowest = min(float(toy_minima.predict(PLANE, o).min()) for o in printed.values())
+printed_end = toy_minima.descend(printed_minima["DA"][0].theta, printed["R"], step, steps)[-1]
+printed_loss = float(toy_minima.loss(printed_end, printed["R"]))
 for name, value in {"lowest": lowest, "printed_loss": printed_loss, "printed_best": printed_minima["R"][0].value,
                     "printed_worst": printed_minima["R"][-1].value}.items():  # fmt: skip
     glue(f"toy_minima_{name}", value, display=False)
@@ -487,7 +488,7 @@ verdicts.erratum(
             m.signs == (1, 1, 1, 1) for ms in printed_minima.values() for m in ms
         ),
         "with the symmetric form the minima of D and R read at least three points right": all(
-            int((np.array(minima[n][0].signs) == toy.LABELS).sum()) >= 3 for n in ("D", "R")
+            int((np.array(minima[n][0].signs) == toy_minima.LABELS).sum()) >= 3 for n in ("D", "R")
         ),
     },
 )

@@ -58,18 +58,9 @@ from IPython.display import Code
 from myst_nb import glue
 from scipy import stats
 
-from unlearning import (
-    data,
-    ensemble,
-    evidence,
-    figures,
-    influence,
-    plan,
-    presets,
-    runs,
-    verdicts,
-)
-from unlearning import models as networks
+from unlearning import datasets, forget_sets, networks, stack, training
+from unlearning.experiment import layout, plan, presets
+from unlearning.page import evidence, figures, verdicts
 
 torch.set_num_threads(1)  # sums in one order, on every machine
 
@@ -102,7 +93,7 @@ def note(**values):
 # %%
 for role in ("pretrained", "random-10/oracle"):
     for i in (0, 1):
-        print(f"{role:16} {i}  {ensemble.seed_of(seed, role, i)}")
+        print(f"{role:16} {i}  {training.seed_of(seed, role, i)}")
 
 # %% [markdown]
 # Pretrained model 0 and oracle 0 share nothing. They are not a pair, and KLoM, which compares distributions, needs
@@ -112,7 +103,7 @@ for role in ("pretrained", "random-10/oracle"):
 # %% [markdown]
 # ## The data, and what is cut from it
 #
-# `unlearning.data.load` returns a whole data set as tensors of bytes: training images and labels, validation images
+# `unlearning.datasets.load` returns a whole data set as tensors of bytes: training images and labels, validation images
 # and labels, and the mean and standard deviation of each colour channel. They stay on one device, the GPU if
 # there is one, and are normalised there, batch by batch. So no time goes into loading, and no augmentation comes between
 # an image and its margin. The paper trains without augmentation too.
@@ -127,7 +118,7 @@ for role in ("pretrained", "random-10/oracle"):
 
 # %%
 demo = presets.preset("demo", models=models, seed=seed)
-digits = data.load("digits", train=demo.train_images,
+digits = datasets.load("digits", train=demo.train_images,
                    val=demo.val_images, seed=seed)  # fmt: skip
 points = len(digits.labels)  # |D|
 print("training  ", tuple(digits.images.shape), digits.images.dtype)
@@ -265,7 +256,7 @@ for p, n in ((demo, points), (laptop, laptop.train_images),
     per_epoch = -(-n // p.recipe.batch)
     rows.append({
         "preset": p.name, "images": f"{n:,}", "epochs": p.recipe.epochs,
-        "batch": p.recipe.batch, "last batch": ensemble.last_batch(n, p.recipe.batch),
+        "batch": p.recipe.batch, "last batch": training.last_batch(n, p.recipe.batch),
         "steps": f"{per_epoch * p.recipe.epochs:,}",
     })  # fmt: skip
 figures.table(pd.DataFrame(rows))
@@ -276,7 +267,7 @@ with figures.style():
     for p, n, color, dash in ((paper, 50_000, "pretrained", "-"), (demo, points, "ascent", "--")):
         per_epoch = -(-n // p.recipe.batch)
         steps = np.arange(p.recipe.epochs * per_epoch + 1)
-        ax.plot(steps / per_epoch, [ensemble.learning_rate(int(t), per_epoch, p.recipe) for t in steps], dash,
+        ax.plot(steps / per_epoch, [training.learning_rate(int(t), per_epoch, p.recipe) for t in steps], dash,
                 color=figures.COLORS[color], label=f"{p.name}: {steps[-1]:,} steps")  # fmt: skip
     ax.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None))
     ax.legend(loc="upper right")
@@ -285,12 +276,12 @@ figures.show(panel, alt=(
     "the demo's does the same in fewer epochs."))
 
 # %% tags=["hide-input"]
-first_rate = ensemble.learning_rate(0, 98, paper.recipe)
+first_rate = training.learning_rate(0, 98, paper.recipe)
 training_flop = 3 * forward * 50_000 * paper.recipe.epochs
 code_steps = -(-50_000 // 256) / -(-50_000 // 512)
 note(first_rate=first_rate, pflop=training_flop / 1e15, floor=training_flop / gpu_rate / 1e12,
      gpu_rate=gpu_rate, hundred=100 * training_flop / 1e15, code_steps=code_steps,
-     last512=ensemble.last_batch(50_000, 512))  # fmt: skip
+     last512=training.last_batch(50_000, 512))  # fmt: skip
 
 # %% [markdown]
 # Three details matter later.
@@ -317,11 +308,11 @@ note(first_rate=first_rate, pflop=training_flop / 1e15, floor=training_flop / gp
 # (training-stack)=
 # ## Many models as one
 #
-# The plain way to train an ensemble is a loop: one model after the other, `ensemble.train_one`. It is the reference,
+# The plain way to train an ensemble is a loop: one model after the other, `training.train_one`. It is the reference,
 # and the form for a GPU, where it computes in bfloat16.
 #
 # A narrow network leaves most of a CPU's time to overheads: each small convolution costs a call, whatever it
-# computes. So on a CPU the models stand side by side as **one** network, `networks.stack`. Convolutions become
+# computes. So on a CPU the models stand side by side as **one** network, `stack.stack`. Convolutions become
 # grouped convolutions, in which each group of channels sees only its own model's input; batch normalisation works by
 # channel anyway; the linear layer is a batched matrix product. The loss is *summed* over models. As no
 # parameter of one model enters the loss of another, each gets exactly the gradient that it would have alone. SGD
@@ -348,14 +339,14 @@ def precise(d):
 
 def phi(model, d):
     """Validation margins (models, points)."""
-    return ensemble.score(model, d, d.val_images, d.val_labels)[0]
+    return training.score(model, d, d.val_images, d.val_labels)[0]
 
 
-seeds = [ensemble.seed_of(seed, "pretrained", i) for i in (2, 3)]
+seeds = [training.seed_of(seed, "pretrained", i) for i in (2, 3)]
 d64 = precise(digits)
 arguments = (lambda: build(torch.float64), d64, everything, recipe)
-alone = phi(ensemble.train_one(*arguments, seeds[1]), d64)[0]
-company = phi(ensemble.train_stack(*arguments, seeds), d64)
+alone = phi(training.train_one(*arguments, seeds[1]), d64)[0]
+company = phi(training.train_stack(*arguments, seeds), d64)
 print("allclose:", np.allclose(company[1], alone, rtol=0, atol=1e-9))
 
 # %% tags=["hide-input"]
@@ -375,11 +366,11 @@ few = slice(0, 40)  # validation images on which each step is scored
 
 def walk(nets, shuffle_seeds, d):
     """Margins after every step (steps, models, images)."""
-    net = networks.stack(nets) if len(nets) > 1 else nets[0]
+    net = stack.stack(nets) if len(nets) > 1 else nets[0]
     sgd = torch.optim.SGD(net.train().parameters(), lr=0.0,
                           momentum=recipe.momentum,
                           weight_decay=recipe.weight_decay)  # fmt: skip
-    orders = [ensemble.batches(points, recipe, s) for s in shuffle_seeds]
+    orders = [training.batches(points, recipe, s) for s in shuffle_seeds]
     found = []
     for steps in zip(*orders, strict=True):
         batches = [now for _, now in steps]
@@ -387,16 +378,16 @@ def walk(nets, shuffle_seeds, d):
         sgd.param_groups[0]["lr"] = steps[0][0]
         sgd.zero_grad()
         y = d.labels[torch.stack(batches)].squeeze(0)
-        ensemble.cross_entropy(net(x), y).backward()
+        training.cross_entropy(net(x), y).backward()
         sgd.step()
-        found.append(ensemble.score(net, d, d.val_images[few],
+        found.append(training.score(net, d, d.val_images[few],
                                     d.val_labels[few])[0])  # fmt: skip
     return np.stack(found)
 
 
 def compare(dtype, d):
     """Model 3 alone, and models 2 and 3 as a stack."""
-    untrained = [ensemble.fresh(lambda: build(dtype), s) for s in seeds]
+    untrained = [training.fresh(lambda: build(dtype), s) for s in seeds]
     together = walk(untrained, seeds, d)  # copies: the originals stay untrained
     return walk(untrained[1:], seeds[1:], d), together
 
@@ -426,7 +417,7 @@ def smooth(net):
 
 def nudged(amount):
     """Model 3 untrained, its weights moved by a relative amount."""
-    net = ensemble.fresh(lambda: build(torch.float64), seeds[1])
+    net = training.fresh(lambda: build(torch.float64), seeds[1])
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for p in net.parameters():
@@ -528,19 +519,19 @@ def cpu_seconds(train, count):
     """CPU seconds per model of the demo's first epoch."""
     one = replace(demo.recipe, epochs=1)
     start = time.process_time()
-    train(one, [ensemble.seed_of(seed, "timing", i) for i in range(count)])
+    train(one, [training.seed_of(seed, "timing", i) for i in range(count)])
     return (time.process_time() - start) / count
 
 
 def by_loop(one, some):
     """One model after the other."""
     for s in some:
-        ensemble.train_one(build, digits, everything, one, s)
+        training.train_one(build, digits, everything, one, s)
 
 
 def by_stack(one, some):
     """All at once."""
-    ensemble.train_stack(build, digits, everything, one, some)
+    training.train_stack(build, digits, everything, one, some)
 
 
 loop_time = min(cpu_seconds(by_loop, 2) for _ in range(2))
@@ -562,7 +553,7 @@ note(loop_time=loop_time, stack_time=stack_time,
 
 # %%
 context, _ = evidence.demo(models=models, seed=seed)
-loaded = runs.load("pretrained", context)
+loaded = layout.load("pretrained", context)
 margins, hits = loaded["margins"][0], loaded["hits"][0]  # (N, points)
 train_phi, val_phi = margins[:, :points], margins[:, points:]
 right = {"training": hits[:, :points].mean(1),
@@ -640,8 +631,8 @@ figures.show(*panels, overview, alt=(
 # %%
 lines = []
 for i in range(3):
-    one = ensemble.train_one(build, digits, everything, demo.recipe,
-                             ensemble.seed_of(seed, "pretrained", i))  # fmt: skip
+    one = training.train_one(build, digits, everything, demo.recipe,
+                             training.seed_of(seed, "pretrained", i))  # fmt: skip
     change = np.abs(phi(one, digits)[0] - val_phi[i])
     others = np.abs(val_phi[i] - val_phi[(i + 1) % models])
     lines.append({
@@ -674,7 +665,7 @@ figures.table(pd.DataFrame(lines))
 #
 # gives each training point a score $s_i$ on the first component (PC1), and so on for the next. Points with large scores
 # of one sign rise and fall *together* from model to model. For few models these are the components that correlation-based datamodels
-# find on the side of the predictions {cite}`ilyas2022datamodels`. The sign of a component is free. `influence.principal_components` turns it
+# find on the side of the predictions {cite}`ilyas2022datamodels`. The sign of a component is free. `forget_sets.principal_components` turns it
 # so that the entry of largest size is positive, so "top" is that end of the axis.
 #
 # An SVD always finds a first component, in pure noise too. To see which ones are real, shuffle each column of $M$
@@ -683,9 +674,9 @@ figures.table(pd.DataFrame(lines))
 # %%
 rng = np.random.default_rng(seed)
 count = min(10, models - 1)
-scores, share = influence.principal_components(train_phi, count)
+scores, share = forget_sets.principal_components(train_phi, count)
 noise = np.array([
-    influence.principal_components(rng.permuted(train_phi, axis=0), count)[1]
+    forget_sets.principal_components(rng.permuted(train_phi, axis=0), count)[1]
     for _ in range(shuffles)])  # fmt: skip
 real = int(np.argmin(np.append(share > noise.max(0), False)))
 note(real=real, share1=share[0], share2=share[1], noise1=noise[:, 0].max(), shuffles=shuffles)
@@ -774,10 +765,10 @@ figures.table(pd.DataFrame(rows))
 halves = []
 for _ in range(splits):
     order = rng.permutation(models)
-    a, b = (influence.principal_components(train_phi[half], 2)[0]
+    a, b = (forget_sets.principal_components(train_phi[half], 2)[0]
             for half in (order[: models // 2], order[models // 2 :]))  # fmt: skip
     for c in (0, 1):
-        picked = [influence.select_points(x[c], top) for x in (a, b)]
+        picked = [forget_sets.select_points(x[c], top) for x in (a, b)]
         shared = len(np.intersect1d(*picked))
         halves.append((c, shared, float(a[c] @ b[c])))
 halves = np.array(halves)
@@ -814,7 +805,7 @@ figures.table(pd.DataFrame(rows))
 # (training-forget-sets)=
 # ## Forget sets by name
 #
-# A forget set is asked for by name, and `unlearning.data.forget_set` turns the name into sorted indices:
+# A forget set is asked for by name, and `unlearning.forget_sets.forget_set` turns the name into sorted indices:
 #
 # | name | points |
 # | --- | --- |
@@ -835,8 +826,8 @@ def legacy(k, size):
 
 drawn = {1: legacy(0, 10), 2: legacy(1, 100), 3: legacy(2, 1000)}
 for k, members in drawn.items():
-    ours = data.forget_set(f"published-{k}", 50_000)
-    named = data.forget_set(f"random-{len(members)}", 50_000)
+    ours = forget_sets.forget_set(f"published-{k}", 50_000)
+    named = forget_sets.forget_set(f"random-{len(members)}", 50_000)
     same = np.array_equal(ours, members) and np.array_equal(named, members)
     print(f"published-{k}: {len(ours):4} points, equal: {same}")
 
@@ -852,7 +843,7 @@ def md5(members):
     return hashlib.md5(file.getvalue()).hexdigest()
 
 
-published = dict(enumerate(data._PUBLISHED_MD5, 1))
+published = dict(enumerate(forget_sets._PUBLISHED_MD5, 1))
 matches = {k: md5(members) == published[k] for k, members in drawn.items()}
 print(matches)
 
@@ -876,13 +867,13 @@ verdicts.erratum(
         "500 points, seed 2: another file":
             md5(legacy(2, 500)) != published[3],
         "the library's published-3 is the set of 1,000": bool(np.array_equal(
-            data.forget_set("published-3", 50_000), drawn[3])),
+            forget_sets.forget_set("published-3", 50_000), drawn[3])),
     },
 )  # fmt: skip
 
 # %% [markdown]
 # Unlearned models are scored on all points of $F$, and on fixed points of $R$ and of the validation set, drawn by
-# the seed alone (`unlearning.data.scored_points`). So every method on every forget set is judged on the same points, apart
+# the seed alone (`unlearning.datasets.scored_points`). So every method on every forget set is judged on the same points, apart
 # from those that the forget set takes away.
 
 # %% [markdown]
@@ -903,7 +894,7 @@ def blank(p):
     n, v, side = p.train_images or n, p.val_images or v, side // p.pool
     shape = (channels, side, side)
     pixel = torch.zeros(1, dtype=torch.uint8)
-    empty = data.Data(
+    empty = datasets.Data(
         p.dataset, pixel.expand(n, *shape), torch.zeros(n).long(),
         pixel.expand(v, *shape), torch.zeros(v).long(),
         torch.zeros(channels), torch.ones(channels), 10)  # fmt: skip
@@ -912,7 +903,7 @@ def blank(p):
         if s.startswith("published") else s for s in p.forget_sets)  # fmt: skip
     device = "cuda" if p.name == "paper" else "cpu"
     nowhere = Path("there is no such folder")
-    return runs.Context(replace(p, forget_sets=names), nowhere, empty, device, None)
+    return layout.Context(replace(p, forget_sets=names), nowhere, empty, device, None)
 
 
 def preset_row(name):
@@ -921,7 +912,7 @@ def preset_row(name):
     p, n = c.preset, len(c.data.labels)
     ahead = networks.forward_flops(c.build(), tuple(c.data.images.shape[1:]))
     one = 3 * ahead * n * p.recipe.epochs
-    kept = [n, *(n - runs.size_of(s, c) for s in p.forget_sets)]
+    kept = [n, *(n - layout.size_of(s, c) for s in p.forget_sets)]
     both = p.models * one * sum(kept) / n
     whole = sum(u.flops for u in plan.units(c))
     return {

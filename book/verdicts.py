@@ -53,9 +53,9 @@ from collections import Counter
 import pandas as pd
 from myst_nb import glue
 
-from unlearning import figures, ledger, verdicts
-from unlearning.chapters import in_toc
-from unlearning.claims import CLAIMS
+from unlearning.build.chapters import in_toc
+from unlearning.page import figures, ledger, verdicts
+from unlearning.page.claims import CLAIMS
 
 facts = ledger.collect()
 verdict_of = {claim.id: ledger.verdict_of(claim.id, facts) for claim in CLAIMS}

@@ -11,11 +11,13 @@ import pytest  # noqa: E402
 from filelock import FileLock  # noqa: E402
 from xdist.scheduler import LoadScopeScheduling  # noqa: E402
 
-from unlearning.build import build  # noqa: E402
-from unlearning.chapters import ROOT  # noqa: E402
+from unlearning.build.book import build
+from unlearning.files import ROOT
 
-
-APART = ("test_pages", "test_smoke")  # files whose tests share nothing dear: each may run beside its neighbours
+APART = (
+    "test_pages",
+    "test_smoke",
+)  # files whose tests share nothing dear: each may run beside its neighbours
 
 
 class ByFile(LoadScopeScheduling):
@@ -69,7 +71,9 @@ def book():
 def find_chromium() -> str | None:
     """The path of any Chromium or Chrome: $CHROMIUM, or one on the PATH."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    return os.environ.get("CHROMIUM") or next((path for path in map(shutil.which, names) if path), None)
+    return os.environ.get("CHROMIUM") or next(
+        (path for path in map(shutil.which, names) if path), None
+    )
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +84,9 @@ def chromium():
     with sync_playwright() as playwright:
         path = find_chromium()
         try:
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+            browser = playwright.chromium.launch(
+                executable_path=path, args=["--no-sandbox", "--disable-gpu"]
+            )
         except Error:
             advice = "no Chromium found: install one (Debian: apt-get install chromium; macOS: brew install --cask chromium), "
             advice += "set CHROMIUM to its path, or run .venv/bin/playwright install chromium"

@@ -9,10 +9,12 @@ import nbformat
 import pytest
 import yaml
 
-from unlearning import build as building
-from unlearning.build import BuildFailed, build, run
-from unlearning.chapters import ROOT, Refused
-from unlearning.execute import ChapterFailed
+from unlearning.build import book, render
+from unlearning.build.book import BuildFailed, build
+from unlearning.build.execute import ChapterFailed
+from unlearning.build.single import run
+from unlearning.errors import Refused
+from unlearning.files import ROOT
 
 HEADER = """# ---
 # jupyter:
@@ -36,7 +38,9 @@ n: int = 2  # how many (pieces) [1, 9]
 
 
 def write(root, name, code, prose="Some prose."):
-    (root / "book" / f"{name}.py").write_text(HEADER.format(title=name.title(), code=code, prose=prose))
+    (root / "book" / f"{name}.py").write_text(
+        HEADER.format(title=name.title(), code=code, prose=prose)
+    )
 
 
 @pytest.fixture
@@ -48,18 +52,34 @@ def small(tmp_path):
     (tmp_path / "book" / "references.bib").write_text("")
     for file in ("_config.yml", "requirements.txt"):
         shutil.copy(ROOT / file, tmp_path)
-    toc = {"format": "jb-book", "root": "book/first", "parts": [{"caption": "P", "chapters": [{"file": "book/last"}]}]}
+    toc = {
+        "format": "jb-book",
+        "root": "book/first",
+        "parts": [{"caption": "P", "chapters": [{"file": "book/last"}]}],
+    }
     (tmp_path / "_toc.yml").write_text(yaml.safe_dump(toc))
-    write(tmp_path, "first", 'from unlearning import verdicts\nprint("n is", n)\n'
-          'verdicts.decide("C1", evidence="seen", checks={"n is small": n < 5}, scale="exact")')  # fmt: skip
-    write(tmp_path, "last", "from pathlib import Path\nfrom unlearning import ledger\n"
-          f'print([f["verdict"] for f in ledger.collect(Path({str(tmp_path / "_build/executed")!r}))])')  # fmt: skip
+    write(
+        tmp_path,
+        "first",
+        'from unlearning.page import verdicts\nprint("n is", n)\n'
+        'verdicts.decide("C1", evidence="seen", checks={"n is small": n < 5}, scale="exact")',
+    )
+    write(
+        tmp_path,
+        "last",
+        "from pathlib import Path\nfrom unlearning.page import ledger\n"
+        f'print([f["verdict"] for f in ledger.collect(Path({str(tmp_path / "_build/executed")!r}))])',
+    )
     return tmp_path
 
 
 def executed(capsys) -> set[str]:
     """The chapters that the last build executed, from its progress report."""
-    return {line.split(",")[1].split(":")[0].strip() for line in capsys.readouterr().out.splitlines() if "cell" in line}
+    return {
+        line.split(",")[1].split(":")[0].strip()
+        for line in capsys.readouterr().out.splitlines()
+        if "cell" in line
+    }
 
 
 @pytest.mark.slow
@@ -80,17 +100,23 @@ def test_a_build_executes_what_it_must_and_nothing_else(small, capsys):
 
     (small / "book" / "references.bib").write_text("@book{b, title={T}}")
     build(small)
-    assert executed(capsys) == set() and page.stat().st_ino != made, "a change outside chapters renders them again"
+    assert executed(capsys) == set() and page.stat().st_ino != made, (
+        "a change outside chapters renders them again"
+    )
 
     source = small / "book" / "first.py"
     source.write_text(source.read_text().replace("n < 5", "n < 0"))
     build(small)
-    assert executed(capsys) == {"first", "last"}, "the reader of verdicts follows the chapter that decides them"
+    assert executed(capsys) == {"first", "last"}, (
+        "the reader of verdicts follows the chapter that decides them"
+    )
     assert "not reproduced" in (page.parent / "last.html").read_text()
 
     good = page.read_text()
     source.write_text(source.read_text().replace("print(", "1 / 0; print("))
-    with pytest.raises(BuildFailed, match=r"chapter first, cell 3 .*ZeroDivisionError: division by zero"):
+    with pytest.raises(
+        BuildFailed, match=r"chapter first, cell 3 .*ZeroDivisionError: division by zero"
+    ):
         build(small)
     assert page.read_text() == good, "the last good book stays"
     assert (small / "_build" / "failed" / "first.ipynb").exists()
@@ -109,7 +135,7 @@ def test_warnings_are_errors(small):
 
 def test_two_builds_of_one_folder_cannot_mix(small):
     (small / "_build").mkdir()
-    with building._alone(small / "_build" / "lock"):
+    with book._alone(small / "_build" / "lock"):
         with pytest.raises(BuildFailed, match="another build"):
             build(small)
 
@@ -128,7 +154,9 @@ def test_a_run_with_other_parameters(small, tmp_path):
     assert 'class="n">n</span>' in page and ">7</span>" in page, "the page shows the injected cell"
     with pytest.raises(Refused, match="not empty"):
         run("first", {}, tmp_path / "out", root=small)
-    assert json.loads((tmp_path / "out" / "results.json").read_text()) == record, "and nothing was overwritten"
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == record, (
+        "and nothing was overwritten"
+    )
 
 
 @pytest.mark.slow
@@ -141,33 +169,41 @@ def test_a_failed_run_leaves_no_result(small, tmp_path):
 
 
 def test_the_repositorys_address_is_set_in_one_place(small):
-    assert "repository" not in building.configuration(small) and "launch_buttons" not in building.configuration(small)
+    assert "repository" not in render.configuration(
+        small
+    ) and "launch_buttons" not in render.configuration(small)
     config = small / "_config.yml"
     config.write_text(config.read_text().replace('url: ""', "url: https://example.org/owner/name"))
-    found = building.configuration(small)
+    found = render.configuration(small)
     assert found["launch_buttons"]["colab_url"].startswith("https://colab")
-    assert found["repository"]["branch"] == "gh-pages" and found["repository"]["path_to_book"] == "_sources"
+    assert (
+        found["repository"]["branch"] == "gh-pages"
+        and found["repository"]["path_to_book"] == "_sources"
+    )
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# T")])
-    with_setup = building.with_setup(notebook, "https://example.org/owner/name")
+    with_setup = render.with_setup(notebook, "https://example.org/owner/name")
     assert "git+https://example.org/owner/name" in with_setup.cells[0].source
     compile(with_setup.cells[0].source, "setup", "exec")
     nbformat.validate(with_setup)
 
 
 def command(*arguments):
-    return subprocess.run([sys.executable, "-m", "unlearning", *arguments], capture_output=True, text=True, cwd=ROOT)
+    return subprocess.run(
+        [sys.executable, "-m", "unlearning", *arguments], capture_output=True, text=True, cwd=ROOT
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "../README"], "unknown chapter"), (["params", "questoin"], "did you mean 'question'"),
+        (["run", "../README"], "unknown chapter"),
+        (["params", "questoin"], "did you mean 'question'"),
         (["run", "question", "-p", "forgett", "3"], "did you mean 'forget'"),
         (["run", "question", "-p", "forget", "many"], "whole number"),
         (["run", "question", "-p", "forget", "100000"], "5 to 600"),
         (["run", "question", "-f", "nowhere.yml"], "cannot read"),
     ],
-)  # fmt: skip
+)
 def test_refusals_exit_with_2_before_anything_runs(arguments, said, tmp_path):
     out = ["--out", str(tmp_path / "out")] if arguments[0] == "run" else []
     ran = command(*arguments, *out)
@@ -178,7 +214,11 @@ def test_refusals_exit_with_2_before_anything_runs(arguments, said, tmp_path):
 def test_params_lists_name_type_default_meaning():
     ran = command("params", "question")
     assert ran.returncode == 0
-    assert "forget: int = 100" in ran.stdout and "size of the random forget set" in ran.stdout and "5 to 600" in ran.stdout
+    assert (
+        "forget: int = 100" in ran.stdout
+        and "size of the random forget set" in ran.stdout
+        and "5 to 600" in ran.stdout
+    )
 
 
 def test_papermill_runs_the_notebooks_as_they_are(tmp_path):
@@ -187,4 +227,7 @@ def test_papermill_runs_the_notebooks_as_they_are(tmp_path):
     import papermill
 
     parameters = papermill.inspect_notebook(str(tmp_path / "question.ipynb"))
-    assert parameters["forget"]["inferred_type_name"] == "int" and parameters["forget"]["default"] == "100"
+    assert (
+        parameters["forget"]["inferred_type_name"] == "int"
+        and parameters["forget"]["default"] == "100"
+    )

@@ -7,8 +7,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning import chapters
-from unlearning.chapters import Parameter, Refused, coerce, overrides, parameters, path_of, read_values
+from unlearning.build import chapters
+from unlearning.build.chapters import overrides, parameters, path_of
+from unlearning.build.values import Parameter, coerce, read_values
+from unlearning.errors import Refused
 
 HEADER = "# ---\n# jupyter:\n#   kernelspec:\n#     display_name: Python 3\n#     language: python\n#     name: python3\n# ---\n\n# %% [markdown]\n# # T\n\n"
 
@@ -30,8 +32,12 @@ note: str = "a = b"  # printed under the figure"""
 def test_what_is_read_from_the_cell(tmp_path):
     found = {p.name: p for p in parameters(chapter(tmp_path, GOOD))}
     assert list(found) == ["lam", "steps", "alphas", "side", "fast", "note"]
-    assert found["lam"] == Parameter("lam", "float", 0.01, "ridge coefficient (dimensionless)", 1e-6, 10.0, ())
-    assert found["side"].choices == ("left", "right") and found["side"].allowed == "one of left, right"
+    assert found["lam"] == Parameter(
+        "lam", "float", 0.01, "ridge coefficient (dimensionless)", 1e-6, 10.0, ()
+    )
+    assert (
+        found["side"].choices == ("left", "right") and found["side"].allowed == "one of left, right"
+    )
     assert found["note"].default == "a = b"
     assert found["alphas"].allowed == "0 to 1 each"
 
@@ -39,12 +45,22 @@ def test_what_is_read_from_the_cell(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
-        ("lam", "1e-3", 1e-3), ("lam", "3", 3.0), ("lam", 2, 2.0), ("steps", "1e2", 100), ("steps", "007", 7),
-        ("steps", 30, 30), ("fast", "true", True), ("fast", "Yes", True), ("alphas", "[0.2, 1e-1]", [0.2, 0.1]),
-        ("alphas", "0.2,1", [0.2, 1.0]), ("alphas", [1, 0], [1.0, 0.0]), ("side", "right", "right"),
-        ("note", "007", "007"), ("note", "true", "true"),
+        ("lam", "1e-3", 1e-3),
+        ("lam", "3", 3.0),
+        ("lam", 2, 2.0),
+        ("steps", "1e2", 100),
+        ("steps", "007", 7),
+        ("steps", 30, 30),
+        ("fast", "true", True),
+        ("fast", "Yes", True),
+        ("alphas", "[0.2, 1e-1]", [0.2, 0.1]),
+        ("alphas", "0.2,1", [0.2, 1.0]),
+        ("alphas", [1, 0], [1.0, 0.0]),
+        ("side", "right", "right"),
+        ("note", "007", "007"),
+        ("note", "true", "true"),
     ],
-)  # fmt: skip
+)
 def test_values_mean_what_a_person_expects(tmp_path, name, text, value):
     typed = overrides(chapter(tmp_path, GOOD), {name: text})[name]
     assert typed == value and type(typed) is type(value)
@@ -53,33 +69,52 @@ def test_values_mean_what_a_person_expects(tmp_path, name, text, value):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("lamb", "1", "did you mean 'lam'"), ("zzz", "1", "it has: lam, steps"), ("lam", "abc", "a finite number"),
-        ("lam", "nan", "finite"), ("lam", "inf", "finite"), ("lam", "11", "1e-06 to 10"), ("lam", True, "finite"),
-        ("lam", None, "finite"), ("steps", "2.5", "whole number"), ("steps", "1e400", "whole number"),
-        ("steps", "0", "1 to 1000"), ("steps", True, "whole number"), ("fast", "2", "true or false"),
-        ("fast", 1, "true or false"), ("alphas", "[]", "a list"), ("alphas", "", "a list"), ("alphas", "[0.5, 2]", "0 to 1"),
-        ("alphas", 0.5, "a list"), ("side", "up", "one of left, right"), ("note", 7, "a text"),
+        ("lamb", "1", "did you mean 'lam'"),
+        ("zzz", "1", "it has: lam, steps"),
+        ("lam", "abc", "a finite number"),
+        ("lam", "nan", "finite"),
+        ("lam", "inf", "finite"),
+        ("lam", "11", "1e-06 to 10"),
+        ("lam", True, "finite"),
+        ("lam", None, "finite"),
+        ("steps", "2.5", "whole number"),
+        ("steps", "1e400", "whole number"),
+        ("steps", "0", "1 to 1000"),
+        ("steps", True, "whole number"),
+        ("fast", "2", "true or false"),
+        ("fast", 1, "true or false"),
+        ("alphas", "[]", "a list"),
+        ("alphas", "", "a list"),
+        ("alphas", "[0.5, 2]", "0 to 1"),
+        ("alphas", 0.5, "a list"),
+        ("side", "up", "one of left, right"),
+        ("note", 7, "a text"),
         ("note", {"a": 1}, "a text"),
     ],
-)  # fmt: skip
+)
 def test_values_that_are_refused(tmp_path, name, text, said):
     with pytest.raises(Refused, match=said.replace("[", r"\[")):
         overrides(chapter(tmp_path, GOOD), {name: text})
 
 
 def test_values_equal_to_the_default_are_not_overrides(tmp_path):
-    assert overrides(chapter(tmp_path, GOOD), {"lam": "1e-2", "alphas": "0.1, 0.5", "steps": 21}) == {"steps": 21}
+    assert overrides(
+        chapter(tmp_path, GOOD), {"lam": "1e-2", "alphas": "0.1, 0.5", "steps": 21}
+    ) == {"steps": 21}
 
 
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
-        ("lam = 0.1  # no type", "write `name: type"), ("lam: float = 1 / 3  # computed", "not a literal"),
-        ("lam: complex = 1  # what", "type 'complex'"), ("lam: float = 0.1", "no comment"),
-        ("lam: float = 5.0  # out [0, 1]", "0 to 1"), ("lam: int = 'x'  # wrong", "whole number"),
+        ("lam = 0.1  # no type", "write `name: type"),
+        ("lam: float = 1 / 3  # computed", "not a literal"),
+        ("lam: complex = 1  # what", "type 'complex'"),
+        ("lam: float = 0.1", "no comment"),
+        ("lam: float = 5.0  # out [0, 1]", "0 to 1"),
+        ("lam: int = 'x'  # wrong", "whole number"),
         ("import os", "write `name: type"),
     ],
-)  # fmt: skip
+)
 def test_a_parameters_cell_that_breaks_the_rules(tmp_path, cell, said):
     with pytest.raises(Refused, match=said):
         parameters(chapter(tmp_path, cell))
@@ -110,10 +145,12 @@ def test_chapter_names_never_leave_the_book(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("- 1\n- 2\n", "holds a list"), ("a: 1\na: 2\n", "gives a twice"), ("a: [1\n", "cannot read"),
+        ("- 1\n- 2\n", "holds a list"),
+        ("a: 1\na: 2\n", "gives a twice"),
+        ("a: [1\n", "cannot read"),
         ("x: !!python/object/apply:os.system ['true']\n", "cannot read"),
     ],
-)  # fmt: skip
+)
 def test_yaml_files_that_are_refused(tmp_path, text, said):
     path = tmp_path / "values.yml"
     path.write_text(text)
@@ -134,7 +171,13 @@ def test_yaml_files(tmp_path):
 
 @given(st.text(max_size=30))
 def test_any_text_is_a_value_or_refused(text):
-    for kind, default in (("int", 1), ("float", 1.0), ("bool", True), ("str", "a"), ("list[float]", [1.0])):
+    for kind, default in (
+        ("int", 1),
+        ("float", 1.0),
+        ("bool", True),
+        ("str", "a"),
+        ("list[float]", [1.0]),
+    ):
         try:
             value = coerce(Parameter("p", kind, default, "m", None, None, ()), text)
         except Refused:

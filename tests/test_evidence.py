@@ -9,19 +9,42 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unlearning import evidence, figures, klom, maps, presets, results
+from unlearning import klom
+from unlearning.experiment import presets, results
 from unlearning.methods import Config
+from unlearning.page import evidence, figures, maps
 
 
 def summary(p95: float) -> dict:
-    """A klom.Summary as a record holds it; every field differs, so a mix-up shows."""
-    return {"p95": p95, "low": p95 - 0.25, "high": p95 + 0.5, "points_low": 0.01, "points_high": 9.99, "mean": p95 / 2,
-            "robust_p95": p95 + 0.125, "floor": 0.5, "gaussian_floor": 0.67,
-            "ceiling": 9.5, "collapsed": 0.0, "nan": 0, "models": 100, "oracles": 100, "points": 7}  # fmt: skip
+    """A uncertainty.Summary as a record holds it; every field differs, so a mix-up shows."""
+    return {
+        "p95": p95,
+        "low": p95 - 0.25,
+        "high": p95 + 0.5,
+        "points_low": 0.01,
+        "points_high": 9.99,
+        "mean": p95 / 2,
+        "robust_p95": p95 + 0.125,
+        "floor": 0.5,
+        "gaussian_floor": 0.67,
+        "ceiling": 9.5,
+        "collapsed": 0.0,
+        "nan": 0,
+        "models": 100,
+        "oracles": 100,
+        "points": 7,
+    }
 
 
-def record(config: Config, epoch: int, forget: float, retain: float, val: float, forget_set: str = "random-10",
-           **changes: float) -> dict:  # fmt: skip
+def record(
+    config: Config,
+    epoch: int,
+    forget: float,
+    retain: float,
+    val: float,
+    forget_set: str = "random-10",
+    **changes: float,
+) -> dict:
     """One record by hand, with the scores of the paper's direction; the reverse ones are larger by 1.
 
     changes: fields of the validation group's summary.
@@ -30,20 +53,46 @@ def record(config: Config, epoch: int, forget: float, retain: float, val: float,
     scores = {}
     for k, (name, p95) in enumerate({"forget": forget, "retain": retain, "val": val}.items()):
         paper = summary(p95) | (changes if name == "val" else {})
-        scores[name] = {"oracle_to_unlearned": paper, "unlearned_to_oracle": summary(p95 + 1),
-                        "accuracy": 0.5 + 0.1 * k, "oracle_accuracy": 0.25 + 0.1 * k}  # fmt: skip
-    return {"dataset": "cifar10", "preset": "laptop", "forget_set": forget_set, "method": told.pop("method"),
-            "configuration": told, "epoch": epoch, "models": 100, "groups": scores,
-            "cost": {"paper": 0.01, "true": 0.02},
-            "seconds": 0.5, "seconds_retrain": 4.0, "forget_size": 10, "train_size": 690, "seed": 0,
-            "network": {"name": "resnet9", "width": 8},
-            "provenance": {"commit": "0123456789abcdef", "modified": True, "device": "cpu", "torch": "2"}}  # fmt: skip
+        scores[name] = {
+            "oracle_to_unlearned": paper,
+            "unlearned_to_oracle": summary(p95 + 1),
+            "accuracy": 0.5 + 0.1 * k,
+            "oracle_accuracy": 0.25 + 0.1 * k,
+        }
+    return {
+        "dataset": "cifar10",
+        "preset": "laptop",
+        "forget_set": forget_set,
+        "method": told.pop("method"),
+        "configuration": told,
+        "epoch": epoch,
+        "models": 100,
+        "groups": scores,
+        "cost": {"paper": 0.01, "true": 0.02},
+        "seconds": 0.5,
+        "seconds_retrain": 4.0,
+        "forget_size": 10,
+        "train_size": 690,
+        "seed": 0,
+        "network": {"name": "resnet9", "width": 8},
+        "provenance": {
+            "commit": "0123456789abcdef",
+            "modified": True,
+            "device": "cpu",
+            "torch": "2",
+        },
+    }
 
 
 NOTHING = record(Config("nothing"), 0, 8.0, 0.7, 0.6)
 GA = Config("ga", 0.05, (1, 3))
-RUNS = [NOTHING, record(GA, 1, 5.0, 0.8, 0.9), record(GA, 3, 1.0, 0.9, 1.0), record(GA, 5, 3.0, 2.5, 0.9),
-        record(Config("ga", 1e-5, (1,)), 1, 7.5, 0.7, 0.6)]  # fmt: skip
+RUNS = [
+    NOTHING,
+    record(GA, 1, 5.0, 0.8, 0.9),
+    record(GA, 3, 1.0, 0.9, 1.0),
+    record(GA, 5, 3.0, 2.5, 0.9),
+    record(Config("ga", 1e-5, (1,)), 1, 7.5, 0.7, 0.6),
+]
 
 
 @pytest.fixture
@@ -65,12 +114,18 @@ def test_recorded_reads_the_files_and_the_later_record_wins(folder):
 
 
 def test_table_holds_what_the_records_hold(folder):
-    frame = evidence.table(evidence.recorded(preset="laptop")).sort_values(["lr", "epoch"], ignore_index=True)
+    frame = evidence.table(evidence.recorded(preset="laptop")).sort_values(
+        ["lr", "epoch"], ignore_index=True
+    )
     by_hand = sorted(RUNS, key=lambda r: (r["configuration"]["lr"], r["epoch"]))
     assert len(frame) == len(by_hand)
     for (_, row), r in zip(frame.iterrows(), by_hand, strict=True):
         assert (row.forget_set, row.method, row.lr, row.epoch) == (
-            "random-10", r["method"], r["configuration"]["lr"], r["epoch"])  # fmt: skip
+            "random-10",
+            r["method"],
+            r["configuration"]["lr"],
+            r["epoch"],
+        )
         for g in ("forget", "retain", "val"):
             s = r["groups"][g]["oracle_to_unlearned"]
             assert (row[g], row[f"{g}_robust"]) == (s["p95"], s["robust_p95"])
@@ -79,7 +134,12 @@ def test_table_holds_what_the_records_hold(folder):
             assert row[f"{g}_accuracy"] == r["groups"][g]["accuracy"]
             assert row[f"{g}_oracle_accuracy"] == r["groups"][g]["oracle_accuracy"]
         assert row.average == pytest.approx(np.mean([row.forget, row.retain, row.val]))
-        assert (row.cost_paper, row.cost_true, row.seconds, row.seconds_retrain) == (0.01, 0.02, 0.5, 4.0)
+        assert (row.cost_paper, row.cost_true, row.seconds, row.seconds_retrain) == (
+            0.01,
+            0.02,
+            0.5,
+            4.0,
+        )
 
 
 def test_the_other_direction_is_the_other_summary():
@@ -108,11 +168,21 @@ def test_a_record_without_settings_has_empty_cells():
 
 def test_the_papers_grid_leaves_out_every_control():
     switches = [{"batchnorm": "frozen"}, {"momentum": 0.9}, {"weight_decay": 5e-4}, {"shuffle": 0}]
-    controls = [Config("ga", 0.0, (1,)), Config("scrub", 0.005, (5,)), Config("finetune", 0.005, (5,)),
-                *(Config("ga", 0.01, (1,), **switch) for switch in switches)]  # fmt: skip
-    kept = [Config("nothing"), Config("ga", 0.01, (1,)), Config("gda", 5e-3, (5,), ascent_epochs=3, forget_batch=32),
-            Config("scrub_published", 5e-3, (5,), ascent_epochs=3)]  # fmt: skip
-    frame = evidence.paper_grid(evidence.table([record(c, c.epochs[0], 5, 1, 1) for c in controls + kept]))
+    controls = [
+        Config("ga", 0.0, (1,)),
+        Config("scrub", 0.005, (5,)),
+        Config("finetune", 0.005, (5,)),
+        *(Config("ga", 0.01, (1,), **switch) for switch in switches),
+    ]
+    kept = [
+        Config("nothing"),
+        Config("ga", 0.01, (1,)),
+        Config("gda", 5e-3, (5,), ascent_epochs=3, forget_batch=32),
+        Config("scrub_published", 5e-3, (5,), ascent_epochs=3),
+    ]
+    frame = evidence.paper_grid(
+        evidence.table([record(c, c.epochs[0], 5, 1, 1) for c in controls + kept])
+    )
     assert frame.method.tolist() == [c.method for c in kept]
 
 
@@ -153,13 +223,18 @@ def test_judge_equals_the_definitions(scores, tolerance):
         intact = max(retain, val) - 0.5 <= tolerance
         forgotten, moved = forget - 0.5 <= tolerance, 8.0 - forget > tolerance
         assert (row.intact, row.forgotten, row.moved) == (intact, forgotten, moved)
-        expected = "breaks" if not intact else "success" if forgotten else "moves" if moved else "stays"
+        expected = (
+            "breaks" if not intact else "success" if forgotten else "moves" if moved else "stays"
+        )
         assert row.outcome == expected
         assert expected in evidence.OUTCOMES
 
 
 def test_moved_is_measured_from_the_same_sets_own_pretrained_models():
-    other = [record(Config("nothing"), 0, 3.0, 0.6, 0.6, "pc1-top-50"), record(GA, 1, 5.0, 0.6, 0.6, "pc1-top-50")]
+    other = [
+        record(Config("nothing"), 0, 3.0, 0.6, 0.6, "pc1-top-50"),
+        record(GA, 1, 5.0, 0.6, 0.6, "pc1-top-50"),
+    ]
     assert outcomes([*other, NOTHING, RUNS[1]], 1.0) == ["stays", "stays", "stays", "moves"]
     with pytest.raises(ValueError, match="no row of method 'nothing' for .*random-10"):
         evidence.judge(evidence.table([*other, RUNS[1]]), 1.0)
@@ -177,7 +252,10 @@ def test_provenance_names_what_differs_and_nothing_twice():
     start = f"{len(RUNS)} records of preset laptop: cifar10, 690 training images, ResNet-9 of width 8, N = 100"
     assert text.startswith(start)
     assert text.count("cifar10") == 1 and text.endswith("commit 0123456 (modified).")
-    clean = RUNS[0] | {"models": 24, "provenance": RUNS[0]["provenance"] | {"commit": "fedcba9876", "modified": False}}
+    clean = RUNS[0] | {
+        "models": 24,
+        "provenance": RUNS[0]["provenance"] | {"commit": "fedcba9876", "modified": False},
+    }
     mixed = evidence.provenance([*RUNS, clean])
     assert "N = 100 and 24" in mixed and mixed.endswith("commit 0123456 (modified) and fedcba9.")
     assert evidence.provenance([]) == ""
@@ -191,7 +269,9 @@ def test_published_averages_are_means_of_the_three_groups():
     whole = frame.dropna(subset=["forget", "retain", "val", "average"])
     assert len(whole) >= 9
     gap = (whole[["forget", "retain", "val"]].mean(axis=1) - whole.average).abs()
-    assert (gap <= np.where(whole.source == "notebook", 0.001, 0.1)).all()  # three decimals; plots are read to a tenth
+    assert (
+        gap <= np.where(whole.source == "notebook", 0.001, 0.1)
+    ).all()  # three decimals; plots are read to a tenth
 
 
 def test_published_rows_are_whole_and_plausible():
@@ -200,7 +280,9 @@ def test_published_rows_are_whole_and_plausible():
     assert set(frame.method) <= {"nothing", "ga", "gda"}
     assert frame[frame.method == "nothing"].set.tolist() == list(range(1, 10))
     sizes = {number: n for sets in evidence.PUBLISHED_SETS.values() for number, n in sets.items()}
-    assert all(sizes[r.set] == r.size_ for r in frame.rename(columns={"size": "size_"}).itertuples())
+    assert all(
+        sizes[r.set] == r.size_ for r in frame.rename(columns={"size": "size_"}).itertuples()
+    )
     scores = frame[["forget", "retain", "val", "average"]]
     assert scores.notna().any(axis=1).all()
     # an average of three scores, each at most ln(1e5 + 20)
@@ -213,10 +295,16 @@ def test_published_rows_are_whole_and_plausible():
 
 @pytest.mark.parametrize(
     ("name", "size", "method", "number"),
-    [("random-10", 10, "ga", 1), ("random-50", 50, "ga", 2), ("pc1-top-50", 50, "nothing", 5),
-     ("pc1-top-10", 10, "nothing", 4), ("pc2-top-50", 50, "nothing", 8), ("pc2-top-50", 50, "ga", 7),
-     ("published-6", 500, "ga", 6)],
-)  # fmt: skip
+    [
+        ("random-10", 10, "ga", 1),
+        ("random-50", 50, "ga", 2),
+        ("pc1-top-50", 50, "nothing", 5),
+        ("pc1-top-10", 10, "nothing", 4),
+        ("pc2-top-50", 50, "nothing", 8),
+        ("pc2-top-50", 50, "ga", 7),
+        ("published-6", 500, "ga", 6),
+    ],
+)
 def test_the_nearest_published_set(name, size, method, number):
     assert evidence.relative(name, size, method) == number
 
@@ -239,7 +327,11 @@ def drawn(frame: pd.DataFrame, **options) -> plt.Axes:
 
 
 def offsets(ax: plt.Axes) -> list[list[float]]:
-    return [point for collection in ax.collections for point in np.asarray(collection.get_offsets()).tolist()]
+    return [
+        point
+        for collection in ax.collections
+        for point in np.asarray(collection.get_offsets()).tolist()
+    ]
 
 
 @pytest.mark.parametrize("y", ["val", "retain"])

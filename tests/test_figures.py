@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pandas as pd
 import pytest
 
-from unlearning import figures
+from unlearning.page import figures
 
 
 def draw(y=(1, 2, 3)):
@@ -40,11 +40,16 @@ def test_alternative_text_is_required_and_escaped(shown):
         figures.show(draw(), alt=" ")
     with pytest.raises(ValueError, match="no figure"):
         figures.show(alt="x")
-    assert 'aria-label="a &lt; &quot;b&quot;"' in shown(figures.show, draw(), alt='a < "b"')[0].data["text/html"]
+    assert (
+        'aria-label="a &lt; &quot;b&quot;"'
+        in shown(figures.show, draw(), alt='a < "b"')[0].data["text/html"]
+    )
 
 
 def test_frames(shown):
-    html = shown(figures.frames, [draw(), (draw(), draw((3, 2)))], ["one", "two"], name="k", alt="x", start=1)[0].data["text/html"]
+    html = shown(
+        figures.frames, [draw(), (draw(), draw((3, 2)))], ["one", "two"], name="k", alt="x", start=1
+    )[0].data["text/html"]
     assert html.count("<svg") == 3 and 'max="1"' in html and 'value="1"' in html
     assert html.count("display:none") == 1
     ids = re.findall(r'\bid="([^"]+)"', html)

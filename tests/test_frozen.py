@@ -13,25 +13,41 @@ import pytest
 import torch
 
 from test_plan import margins_of, numbers
-from unlearning import plan, presets
+from unlearning.experiment import presets, runner
 
 KNOWN = json.loads((Path(__file__).parent / "frozen.json").read_text())
 
 
 def machine() -> str:
     """Kind of processor and of torch: what decides the last bits."""
-    words = (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-             if line.startswith(("cpu family", "model\t")))  # fmt: skip
-    return " ".join([platform.machine(), *list(words)[:2], torch.backends.cpu.get_cpu_capability(), torch.__version__])
+    words = (
+        line.split(":")[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith(("cpu family", "model\t"))
+    )
+    return " ".join(
+        [
+            platform.machine(),
+            *list(words)[:2],
+            torch.backends.cpu.get_cpu_capability(),
+            torch.__version__,
+        ]
+    )
 
 
-@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="the kind of processor is read from /proc/cpuinfo")
+@pytest.mark.skipif(
+    not Path("/proc/cpuinfo").exists(), reason="the kind of processor is read from /proc/cpuinfo"
+)
 def test_margins_and_records_of_the_smoke_preset_are_frozen(tmp_path: Path):
-    records = plan.run(presets.SMOKE, tmp_path, workers=1, report=None)
-    margins = hashlib.sha256(b"".join(k.encode() + v for k, v in margins_of(tmp_path).items())).hexdigest()
+    records = runner.run(presets.SMOKE, tmp_path, workers=1, report=None)
+    margins = hashlib.sha256(
+        b"".join(k.encode() + v for k, v in margins_of(tmp_path).items())
+    ).hexdigest()
     scores = hashlib.sha256(json.dumps(numbers(records), sort_keys=True).encode()).hexdigest()
     found = {"margins": margins, "records": scores}
     if machine() not in KNOWN:
-        pytest.skip(f"no frozen numbers for this kind of machine; if they are trusted, add to frozen.json: "
-                    f"{json.dumps({machine(): found})}")  # fmt: skip
+        pytest.skip(
+            f"no frozen numbers for this kind of machine; if they are trusted, add to frozen.json: "
+            f"{json.dumps({machine(): found})}"
+        )
     assert found == KNOWN[machine()]

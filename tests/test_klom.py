@@ -12,29 +12,30 @@ from hypothesis.extra import numpy as arrays
 from scipy.stats import entropy
 
 from unlearning import klom as module
-from unlearning.klom import (
-    DIRECTIONS,
-    ceiling,
+from unlearning.klom import DIRECTIONS, ceiling, klom, margins, occupancy, robust_klom
+from unlearning.uncertainty import (
     gaussian_floor,
-    klom,
-    margins,
     model_interval,
-    occupancy,
     permutation_floor,
     point_interval,
-    robust_klom,
     summarize,
 )
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
-HOSTILE = st.floats(allow_nan=True, allow_infinity=True, width=64) | st.sampled_from([0.0, 1.0, 100.0, -100.0, 1e-320])
+HOSTILE = st.floats(allow_nan=True, allow_infinity=True, width=64) | st.sampled_from(
+    [0.0, 1.0, 100.0, -100.0, 1e-320]
+)
 NAN_IS_FINE = pytest.mark.filterwarnings("ignore:.*are NaN:RuntimeWarning")
 
 
-def loop(unlearned, oracle, direction="oracle_to_unlearned", bins=20, eps=1e-5, clip=100.0, drop_max=True):
+def loop(
+    unlearned, oracle, direction="oracle_to_unlearned", bins=20, eps=1e-5, clip=100.0, drop_max=True
+):
     """The definition, point by point, with numpy's histogram and scipy's entropy in float64."""
     scores = []
-    for u, o in zip(np.asarray(unlearned, np.float64).T, np.asarray(oracle, np.float64).T, strict=True):
+    for u, o in zip(
+        np.asarray(unlearned, np.float64).T, np.asarray(oracle, np.float64).T, strict=True
+    ):
         p, q = (np.clip(np.where(np.isnan(x), -clip, x), -clip, clip) for x in (o, u))
         if direction == "unlearned_to_oracle":
             p, q = q, p
@@ -48,7 +49,9 @@ def loop(unlearned, oracle, direction="oracle_to_unlearned", bins=20, eps=1e-5, 
 
 
 def normals(*shape, seed=0, mean=0.0, sd=1.0, dtype=torch.float64):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype) * sd + mean
+    return (
+        torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype) * sd + mean
+    )
 
 
 def p95(scores):
@@ -115,7 +118,10 @@ def test_equals_the_loop_with_ties_on_bin_edges(device, dtype, direction, drop_m
     cases = [(normals(30, 150, dtype=dtype), normals(41, 150, seed=1, mean=1, dtype=dtype))]
     grids = ((25, 21, 0.1, 0.0), (4, 4, 0.1, -7.3), (40, 41, 1e-15, 1.0), (3, 2, 1 / 3, 0.0))
     for models, values, unit, shift in grids:
-        draws = [torch.randint(values, (models, 150), generator=generator).to(dtype) * unit + shift for _ in range(2)]
+        draws = [
+            torch.randint(values, (models, 150), generator=generator).to(dtype) * unit + shift
+            for _ in range(2)
+        ]
         cases.append(tuple(draws))
     for u, o in cases:
         found = klom(u.to(device), o.to(device), **options)
@@ -145,7 +151,12 @@ def test_any_input_is_finite_bounded_and_equal_to_the_loop(device, u, o, directi
 
 
 @settings(max_examples=50, deadline=None)
-@given(seed=st.integers(0, 10**6), models=st.integers(2, 30), shift=st.integers(-20, 20), power=st.integers(-3, 3))
+@given(
+    seed=st.integers(0, 10**6),
+    models=st.integers(2, 30),
+    shift=st.integers(-20, 20),
+    power=st.integers(-3, 3),
+)
 def test_depends_on_neither_order_nor_units(seed, models, shift, power):
     u, o = normals(models, 20, seed=seed), normals(models, 20, seed=seed + 1, mean=0.5)
     scores = klom(u, o)
@@ -192,7 +203,9 @@ def test_the_last_bin_is_half_open():
     half_open = 2 / 3 * math.log(2 / 3 * mass) + 1 / 3 * math.log(1 / 3 / eps * mass)
     assert klom(unlearned, oracle, bins=2).item() == pytest.approx(half_open, abs=1e-12)
     closed = 0.5 * math.log(0.5 / 0.25) + 0.5 * math.log(0.5 / 0.75)
-    assert klom(unlearned, oracle, bins=2, drop_max=False).item() == pytest.approx(closed, abs=1e-12)
+    assert klom(unlearned, oracle, bins=2, drop_max=False).item() == pytest.approx(
+        closed, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -214,7 +227,10 @@ def test_equal_margins_everywhere_score_zero():
 def test_infinite_margins_are_clipped_and_nan_is_reported(device):
     o = normals(10, 3).to(device)
     bad, clean = o.clone(), o.clone()
-    bad[0], clean[0] = torch.tensor([math.nan, math.inf, -math.inf]), torch.tensor([-100.0, 100.0, -100.0])
+    bad[0], clean[0] = (
+        torch.tensor([math.nan, math.inf, -math.inf]),
+        torch.tensor([-100.0, 100.0, -100.0]),
+    )
     with pytest.warns(RuntimeWarning, match="1 of 60 margins are NaN") as caught:
         scores = klom(bad, o)
     assert caught[0].filename == __file__
@@ -231,7 +247,12 @@ def test_infinite_margins_are_clipped_and_nan_is_reported(device):
         (torch.zeros(3), torch.zeros(3), {}, "models, points"),
         (torch.zeros(0, 3), torch.zeros(2, 3), {}, "at least one model"),
         (torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 3), {}, "floats"),
-        (torch.zeros(2, 3), torch.zeros(2, 3), {"direction": "both"}, "oracle_to_unlearned, unlearned_to_oracle"),
+        (
+            torch.zeros(2, 3),
+            torch.zeros(2, 3),
+            {"direction": "both"},
+            "oracle_to_unlearned, unlearned_to_oracle",
+        ),
         (torch.zeros(2, 3), torch.zeros(2, 3), {"bins": 0}, "bins"),
         (torch.zeros(2, 3), torch.zeros(2, 3), {"bins": 2.5}, "bins"),
         (torch.zeros(2, 3), torch.zeros(2, 3), {"eps": 0.0}, "eps"),
@@ -260,9 +281,18 @@ def test_the_ceiling_is_reached_by_ensembles_that_never_meet():
 
 @pytest.mark.parametrize(
     ("models", "percentile", "mean"),
-    [(10, 8.4, 5.6), (20, 5.0, 3.0), (32, 3.1, 1.7), (50, 1.66, 0.87), (64, 1.21, 0.62), (80, 0.92, 0.46),
-     (100, 0.67, 0.34), (128, 0.48, 0.25), (200, 0.28, 0.145)],
-)  # fmt: skip
+    [
+        (10, 8.4, 5.6),
+        (20, 5.0, 3.0),
+        (32, 3.1, 1.7),
+        (50, 1.66, 0.87),
+        (64, 1.21, 0.62),
+        (80, 0.92, 0.46),
+        (100, 0.67, 0.34),
+        (128, 0.48, 0.25),
+        (200, 0.28, 0.145),
+    ],
+)
 def test_the_gaussian_floor_has_the_reference_values(models, percentile, mean):
     scores = gaussian_floor(models, points=4000)
     assert p95(scores) == pytest.approx(percentile, rel=0.05)
@@ -282,7 +312,10 @@ def test_a_shifted_mean_scores_the_reference_values(shift, mean):
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_the_permutation_floor_agrees_with_the_gaussian_one(device):
-    u, o = normals(50, 1000, mean=3, sd=2).to(device), normals(50, 1000, seed=1, mean=3, sd=2).to(device)
+    u, o = (
+        normals(50, 1000, mean=3, sd=2).to(device),
+        normals(50, 1000, seed=1, mean=3, sd=2).to(device),
+    )
     scores = permutation_floor(u, o, splits=6)
     assert scores.shape == (6, 1000)
     assert np.mean([p95(row) for row in scores]) == pytest.approx(p95(gaussian_floor(50)), rel=0.06)
@@ -292,12 +325,20 @@ def test_the_permutation_floor_agrees_with_the_gaussian_one(device):
 
 
 def test_the_permutation_floor_keeps_the_sizes_and_whole_models():
-    u, o = torch.zeros(3, 2), torch.ones(5, 2)  # a model is constant over points, so both points must always agree
+    u, o = (
+        torch.zeros(3, 2),
+        torch.ones(5, 2),
+    )  # a model is constant over points, so both points must always agree
     scores = permutation_floor(u, o, splits=30, drop_max=False)
     assert torch.equal(scores[:, 0], scores[:, 1])
     possible = {0.0}
-    for zeros in range(4):  # zeros among the 3 "unlearned" models of a split; the other 5 models get the rest
-        u_split, o_split = tensor([0.0] * zeros + [1.0] * (3 - zeros)), tensor([0.0] * (3 - zeros) + [1.0] * (2 + zeros))
+    for zeros in range(
+        4
+    ):  # zeros among the 3 "unlearned" models of a split; the other 5 models get the rest
+        u_split, o_split = (
+            tensor([0.0] * zeros + [1.0] * (3 - zeros)),
+            tensor([0.0] * (3 - zeros) + [1.0] * (2 + zeros)),
+        )
         possible.add(klom(u_split, o_split, drop_max=False).item())
     assert {round(x, 9) for x in scores[:, 0].tolist()} <= {round(x, 9) for x in possible}
 
@@ -307,16 +348,23 @@ def test_the_permutation_floor_keeps_the_sizes_and_whole_models():
 
 @pytest.mark.parametrize(("shift", "before", "after"), [(0, 0.69, 0.05), (1, 2.06, 0.47)])
 def test_one_diverged_model_flatters_klom_but_not_the_robust_form(shift, before, after):
-    o, u = normals(100, 4000, mean=5, sd=1.5), normals(100, 4000, seed=1, mean=5 + 1.5 * shift, sd=1.5)
+    o, u = (
+        normals(100, 4000, mean=5, sd=1.5),
+        normals(100, 4000, seed=1, mean=5 + 1.5 * shift, sd=1.5),
+    )
     broken = u.clone()
     broken[0] = -100.0
     assert p95(klom(u, o)) == pytest.approx(before, rel=0.06)
-    assert p95(klom(broken, o)) == pytest.approx(after, rel=0.3)  # a few samples near one edge: wide sampling error
+    assert p95(klom(broken, o)) == pytest.approx(
+        after, rel=0.3
+    )  # a few samples near one edge: wide sampling error
     assert p95(robust_klom(u, o)) == pytest.approx(before, rel=0.06)
     assert p95(robust_klom(broken, o)) == pytest.approx(before, rel=0.10)
     assert (occupancy(broken, o) < 0.5).all() and (occupancy(u, o) > 0.5).all()
     summary = summarize(broken[:, :500], o[:, :500], splits=3, subsets=5)
-    assert summary.collapsed == 1 and summary.p95 < summary.gaussian_floor < summary.robust_p95 + 0.1
+    assert (
+        summary.collapsed == 1 and summary.p95 < summary.gaussian_floor < summary.robust_p95 + 0.1
+    )
     assert summary.floor < 0.2  # the pool holds the broken model, so this floor collapses too
 
 
@@ -333,7 +381,10 @@ def test_the_whiskers_are_those_of_a_box_plot():
         first, third = np.percentile(x, [25, 75], axis=0)
         inside = (x >= first - 3 * (third - first)) & (x <= third + 3 * (third - first))
         expected.append((np.where(inside, x, np.inf).min(0), np.where(inside, x, -np.inf).max(0)))
-    low, high = np.minimum(expected[0][0], expected[1][0]), np.maximum(expected[0][1], expected[1][1])
+    low, high = (
+        np.minimum(expected[0][0], expected[1][0]),
+        np.maximum(expected[0][1], expected[1][1]),
+    )
     width = np.concatenate([u, o]).max(0) - np.concatenate([u, o]).min(0)
     np.testing.assert_allclose(occupancy(u, o, clip=1e9), (high - low) / width, rtol=1e-12)
     assert ((high - low) / width < 0.9).any()
@@ -367,7 +418,9 @@ def test_the_model_interval_covers_and_the_ordinary_bootstrap_does_not():
     generator = torch.Generator().manual_seed(0)
     centres, intervals, resampled = [], [], []
     for seed in range(60):
-        factor = torch.randn(80, 1, generator=generator)  # shared by all points of a model: points are dependent
+        factor = torch.randn(
+            80, 1, generator=generator
+        )  # shared by all points of a model: points are dependent
         u, o = (0.5 * factor + torch.randn(80, 200, generator=generator)).split(40)
         centres.append(p95(klom(u + 0.7, o)))
         intervals.append(model_interval(u + 0.7, o, seed=seed))
@@ -397,7 +450,9 @@ def test_a_summary_repeats_its_parts():
     assert (s.low, s.high) == model_interval(u, o, subsets=6, seed=3, **options)
     assert (s.points_low, s.points_high) == point_interval(scores)
     assert s.robust_p95 == p95(robust_klom(u, o, **options))
-    assert s.floor == pytest.approx(np.mean([p95(x) for x in permutation_floor(u, o, splits=4, seed=3, **options)]))
+    assert s.floor == pytest.approx(
+        np.mean([p95(x) for x in permutation_floor(u, o, splits=4, seed=3, **options)])
+    )
     assert s.gaussian_floor == p95(gaussian_floor(30, 25, seed=3, **options))
     assert s.ceiling == p95(ceiling(u, o, **options)) >= s.p95
     assert (s.collapsed, s.nan, s.models, s.oracles, s.points) == (0, 0, 30, 25, 200)

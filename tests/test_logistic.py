@@ -13,9 +13,9 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, minimize
 from scipy.special import lambertw, wrightomega
 
-from unlearning import correlated, logistic
-from unlearning.correlated import TwoCoordinates
-from unlearning.logistic import OneCoordinate
+from unlearning.theory import correlated, one_dimension
+from unlearning.theory.correlated import TwoCoordinates
+from unlearning.theory.one_dimension import OneCoordinate
 
 GOOD = {"n_retain": 900, "n_forget": 100, "r": 100, "alpha": 0.05, "lam": 0.01}
 N = 3000  # random problems per lemma
@@ -41,7 +41,7 @@ def two_coordinates(draw):
 
 @pytest.fixture(scope="module")
 def lines():
-    return logistic.random_problems(np.random.default_rng(1), N)
+    return one_dimension.random_problems(np.random.default_rng(1), N)
 
 
 @pytest.fixture(scope="module")
@@ -56,21 +56,25 @@ def planes():
 @given(one_coordinate())
 def test_closed_forms_agree_with_a_root_finder(problem):
     """brentq on the derivative; for a negative coefficient it turns at w = −1, which brackets both roots."""
-    for objective in logistic.OBJECTIVES:
-        a = float(logistic.pull(problem, objective)) / problem.lam
+    for objective in one_dimension.OBJECTIVES:
+        a = float(one_dimension.pull(problem, objective)) / problem.lam
 
         def residual(w, a=a):
             return w - a * np.exp(-w)
 
-        w = logistic.stationary(problem, objective)
+        w = one_dimension.stationary(problem, objective)
         if a >= 0:
-            assert w == pytest.approx(brentq(residual, -1e-3, max(a, 1e-3) + 1e-3, xtol=1e-13), rel=1e-9, abs=1e-11)
-            assert np.isnan(logistic.stationary(problem, objective, branch=-1))
+            assert w == pytest.approx(
+                brentq(residual, -1e-3, max(a, 1e-3) + 1e-3, xtol=1e-13), rel=1e-9, abs=1e-11
+            )
+            assert np.isnan(one_dimension.stationary(problem, objective, branch=-1))
         elif a < -np.exp(-1):
-            assert np.isnan(w) and residual(-1.0) > 0  # the smallest value of the residual is positive: no root
+            assert (
+                np.isnan(w) and residual(-1.0) > 0
+            )  # the smallest value of the residual is positive: no root
         elif a > -np.exp(-1) + 1e-9:
             assert w == pytest.approx(brentq(residual, -1, 0, xtol=1e-13), abs=1e-6)
-            lower = logistic.stationary(problem, objective, branch=-1)
+            lower = one_dimension.stationary(problem, objective, branch=-1)
             if a < -1e-250:
                 assert lower == pytest.approx(brentq(residual, -600, -1, xtol=1e-13), rel=1e-6)
 
@@ -78,30 +82,49 @@ def test_closed_forms_agree_with_a_root_finder(problem):
 @pytest.mark.parametrize("lam", [1e-320, 1e-300, 1e-12, 1e-6, 1e-2, 10.0])
 def test_extreme_ridges_agree_with_high_precision(lam):
     problem = OneCoordinate(**{**GOOD, "lam": lam})
-    coefficients = {"D": mpmath.mpf("1.05") / 10, "R": mpmath.mpf(1) / 9,
-                    "DA": mpmath.mpf(1) / 9 - mpmath.mpf("0.05")}  # fmt: skip
+    coefficients = {
+        "D": mpmath.mpf("1.05") / 10,
+        "R": mpmath.mpf(1) / 9,
+        "DA": mpmath.mpf(1) / 9 - mpmath.mpf("0.05"),
+    }
     for objective, coefficient in coefficients.items():
         with mpmath.workdps(50):
             exact = mpmath.lambertw(coefficient / mpmath.mpf(lam))
-        assert float(logistic.stationary(problem, objective)) == pytest.approx(float(exact), rel=1e-13)
+        assert float(one_dimension.stationary(problem, objective)) == pytest.approx(
+            float(exact), rel=1e-13
+        )
 
 
 def test_branch_point_is_a_double_root():
     """λ|R|/(e r) chosen so that A/λ = −1/e up to rounding: both branches give −1, or none exists a hair further."""
     problem = OneCoordinate(900, 100, 100, 1.0, 0.1)
-    at = replace(problem, alpha=logistic.last_alpha(problem))
-    assert logistic.stationary(replace(at, alpha=at.alpha * (1 - 1e-12)), "DA") == pytest.approx(-1, abs=1e-5)
-    assert logistic.stationary(replace(at, alpha=at.alpha * (1 - 1e-12)), "DA", -1) == pytest.approx(-1, abs=1e-5)
-    assert np.isnan(logistic.stationary(replace(at, alpha=at.alpha * (1 + 1e-9)), "DA"))
+    at = replace(problem, alpha=one_dimension.last_alpha(problem))
+    assert one_dimension.stationary(
+        replace(at, alpha=at.alpha * (1 - 1e-12)), "DA"
+    ) == pytest.approx(-1, abs=1e-5)
+    assert one_dimension.stationary(
+        replace(at, alpha=at.alpha * (1 - 1e-12)), "DA", -1
+    ) == pytest.approx(-1, abs=1e-5)
+    assert np.isnan(one_dimension.stationary(replace(at, alpha=at.alpha * (1 + 1e-9)), "DA"))
 
 
 def test_gradient_and_curvature_agree_with_differences(lines):
     w, h = np.random.default_rng(3).uniform(-3, 5, N), 1e-5
-    for objective in logistic.OBJECTIVES:
-        slope = (logistic.loss(lines, w + h, objective) - logistic.loss(lines, w - h, objective)) / (2 * h)
-        np.testing.assert_allclose(logistic.gradient(lines, w, objective), slope, rtol=1e-6, atol=1e-8)
-        bend = (logistic.gradient(lines, w + h, objective) - logistic.gradient(lines, w - h, objective)) / (2 * h)
-        np.testing.assert_allclose(logistic.curvature(lines, w, objective), bend, rtol=1e-6, atol=1e-8)
+    for objective in one_dimension.OBJECTIVES:
+        slope = (
+            one_dimension.loss(lines, w + h, objective)
+            - one_dimension.loss(lines, w - h, objective)
+        ) / (2 * h)
+        np.testing.assert_allclose(
+            one_dimension.gradient(lines, w, objective), slope, rtol=1e-6, atol=1e-8
+        )
+        bend = (
+            one_dimension.gradient(lines, w + h, objective)
+            - one_dimension.gradient(lines, w - h, objective)
+        ) / (2 * h)
+        np.testing.assert_allclose(
+            one_dimension.curvature(lines, w, objective), bend, rtol=1e-6, atol=1e-8
+        )
 
 
 def test_loss_is_the_mean_over_samples():
@@ -111,25 +134,30 @@ def test_loss_is_the_mean_over_samples():
     forget = np.repeat(np.eye(3), [2, 3, 1], axis=0)
     weight = np.array([0.7, 0.0, 0.0])
     ridge = 0.15 * weight @ weight
-    means = {"D": np.exp(-np.vstack([retain, forget]) @ weight).mean(), "R": np.exp(-retain @ weight).mean(),
-             "DA": np.exp(-retain @ weight).mean() - np.exp(-forget @ weight).mean()}  # fmt: skip
+    means = {
+        "D": np.exp(-np.vstack([retain, forget]) @ weight).mean(),
+        "R": np.exp(-retain @ weight).mean(),
+        "DA": np.exp(-retain @ weight).mean() - np.exp(-forget @ weight).mean(),
+    }
     for objective, mean in means.items():
-        others = {"D": 8 / 14, "R": 4 / 8, "DA": 4 / 8 - 4 / 6}[objective]  # e^0 on the other coordinates
-        assert logistic.loss(problem, 0.7, objective) == pytest.approx(mean - others + ridge)
+        others = {"D": 8 / 14, "R": 4 / 8, "DA": 4 / 8 - 4 / 6}[
+            objective
+        ]  # e^0 on the other coordinates
+        assert one_dimension.loss(problem, 0.7, objective) == pytest.approx(mean - others + ridge)
 
 
 @settings(max_examples=60, deadline=None)
-@given(one_coordinate(), st.sampled_from(logistic.OBJECTIVES))
+@given(one_coordinate(), st.sampled_from(one_dimension.OBJECTIVES))
 def test_stationary_point_is_where_a_minimiser_stops(problem, objective):
     problem = replace(problem, lam=max(problem.lam, 1e-3))
-    w = logistic.stationary(problem, objective)
+    w = one_dimension.stationary(problem, objective)
     if np.isnan(w) or 1 + w < 0.05:
         return
     found = minimize(
-        lambda v: logistic.loss(problem, v[0], objective) / problem.lam,
+        lambda v: one_dimension.loss(problem, v[0], objective) / problem.lam,
         [max(w, 0) + 0.3],
         method="BFGS",
-        jac=lambda v: logistic.gradient(problem, v, objective) / problem.lam,
+        jac=lambda v: one_dimension.gradient(problem, v, objective) / problem.lam,
         options={"gtol": 1e-10},
     )
     assert found.x[0] == pytest.approx(w, abs=1e-6)
@@ -137,46 +165,58 @@ def test_stationary_point_is_where_a_minimiser_stops(problem, objective):
 
 def test_regimes_by_counting_roots_and_signs(lines):
     """Regime 0: one root of positive curvature. Regime 1: two, W0 the minimum, W−1 the maximum. Regime 2: none."""
-    kind = logistic.regime(lines)
-    w0, lower = logistic.stationary(lines, "DA"), logistic.stationary(lines, "DA", -1)
+    kind = one_dimension.regime(lines)
+    w0, lower = one_dimension.stationary(lines, "DA"), one_dimension.stationary(lines, "DA", -1)
     assert set(kind) == {0, 1, 2}
-    np.testing.assert_array_equal(np.isfinite(w0).astype(int) + np.isfinite(lower), np.choose(kind, [1, 2, 0]))
+    np.testing.assert_array_equal(
+        np.isfinite(w0).astype(int) + np.isfinite(lower), np.choose(kind, [1, 2, 0])
+    )
     limit = lines.n_forget / lines.n_retain
-    np.testing.assert_array_equal(kind == 2, lines.alpha > logistic.last_alpha(lines))
+    np.testing.assert_array_equal(kind == 2, lines.alpha > one_dimension.last_alpha(lines))
     assert np.all((kind == 0) | (lines.alpha > limit * (1 - 1e-12)))
     two = kind == 1
     assert np.all((w0[two] > -1) & (w0[two] < 0) & (lower[two] < -1))
-    assert np.all(logistic.curvature(lines, w0, "DA")[two] > 0)
-    assert np.all(logistic.curvature(lines, lower, "DA")[two] < 0)
+    assert np.all(one_dimension.curvature(lines, w0, "DA")[two] > 0)
+    assert np.all(one_dimension.curvature(lines, lower, "DA")[two] < 0)
 
 
 def test_lemma_3_is_exact_on_its_range_and_reversed_below_it(lines):
-    low, high = logistic.lemma3_range(lines)
-    w_d, w_r, w_da = (logistic.stationary(lines, o) for o in logistic.OBJECTIVES)
-    inside, below, above = (lines.alpha >= low) & (lines.alpha <= high), lines.alpha < low, lines.alpha > high
+    low, high = one_dimension.lemma3_range(lines)
+    w_d, w_r, w_da = (one_dimension.stationary(lines, o) for o in one_dimension.OBJECTIVES)
+    inside, below, above = (
+        (lines.alpha >= low) & (lines.alpha <= high),
+        lines.alpha < low,
+        lines.alpha > high,
+    )
     assert inside.sum() > 500 and below.sum() > 100 and above.sum() > 100
     room = EPS * (1 + np.abs(w_d))
-    assert np.all(w_da[inside] <= w_d[inside] + room[inside]) and np.all(w_d[inside] <= w_r[inside] + room[inside])
-    assert np.all(w_d[below] <= w_da[below] + room[below]) and np.all(w_da[below] <= w_r[below] + room[below])
+    assert np.all(w_da[inside] <= w_d[inside] + room[inside]) and np.all(
+        w_d[inside] <= w_r[inside] + room[inside]
+    )
+    assert np.all(w_d[below] <= w_da[below] + room[below]) and np.all(
+        w_da[below] <= w_r[below] + room[below]
+    )
     assert np.all(w_d[above] >= w_r[above] - room[above])
 
 
 def test_lemma_4_and_5(lines):
-    w_d, w_r, w_da = (logistic.stationary(lines, o) for o in logistic.OBJECTIVES)
-    assert np.all(np.abs(w_d - w_r) <= logistic.lemma4_bound(lines) * (1 + EPS) + 1e-12)
+    w_d, w_r, w_da = (one_dimension.stationary(lines, o) for o in one_dimension.OBJECTIVES)
+    assert np.all(np.abs(w_d - w_r) <= one_dimension.lemma4_bound(lines) * (1 + EPS) + 1e-12)
     exists = (lines.alpha >= lines.n_forget / lines.n_retain) & np.isfinite(w_da)
     assert exists.sum() > 50
-    assert np.all((w_r - w_da)[exists] >= logistic.lemma5_bound(lines)[exists] - 1e-12)
-    edge = replace(lines, alpha=np.minimum(lines.n_forget / lines.n_retain, lines.n_forget / lines.r))
-    gap = w_r - logistic.stationary(edge, "DA")
-    np.testing.assert_allclose(gap, logistic.lemma5_bound(edge), rtol=1e-5, atol=1e-9)
+    assert np.all((w_r - w_da)[exists] >= one_dimension.lemma5_bound(lines)[exists] - 1e-12)
+    edge = replace(
+        lines, alpha=np.minimum(lines.n_forget / lines.n_retain, lines.n_forget / lines.r)
+    )
+    gap = w_r - one_dimension.stationary(edge, "DA")
+    np.testing.assert_allclose(gap, one_dimension.lemma5_bound(edge), rtol=1e-5, atol=1e-9)
 
 
 def test_corollary_1():
     """As λ → 0 with α → |F|/|R| the first gap vanishes and the second grows without bound."""
     lam = 10.0 ** -np.arange(1, 13)
     problem = OneCoordinate(900, 100, 100, 100 / 900 * (1 - lam), lam)
-    w_d, w_r, w_da = (logistic.stationary(problem, o) for o in logistic.OBJECTIVES)
+    w_d, w_r, w_da = (one_dimension.stationary(problem, o) for o in one_dimension.OBJECTIVES)
     assert np.all(np.diff(np.abs(w_r - w_d)) < 0) and abs(w_r - w_d)[-1] < 1e-11
     assert np.all(np.diff(w_r - w_da) > 0) and (w_r - w_da)[-1] > 20
 
@@ -188,11 +228,15 @@ def test_alternating_step_is_two_half_steps_and_doubles_the_ridge(lines):
     p, q = lines.r / lines.n_retain, lines.alpha * lines.r / lines.n_forget
     half = w + 0.3 * p * np.exp(-w) - 0.3 * lines.lam * w
     np.testing.assert_allclose(
-        logistic.alternating_step(lines, w, 0.3), half - 0.3 * q * np.exp(-half) - 0.3 * lines.lam * half, rtol=1e-12
+        one_dimension.alternating_step(lines, w, 0.3),
+        half - 0.3 * q * np.exp(-half) - 0.3 * lines.lam * half,
+        rtol=1e-12,
     )
     doubled = replace(lines, lam=2 * lines.lam)
     eta = 1e-4
-    gap = logistic.alternating_step(lines, w, eta) - logistic.simultaneous_step(doubled, w, eta)
+    gap = one_dimension.alternating_step(lines, w, eta) - one_dimension.simultaneous_step(
+        doubled, w, eta
+    )
     second = (lines.lam - q * np.exp(-w)) * (lines.lam * w - p * np.exp(-w))
     np.testing.assert_allclose(gap / eta**2, second, rtol=1e-2, atol=1e-2 * np.abs(second).max())
 
@@ -200,22 +244,30 @@ def test_alternating_step_is_two_half_steps_and_doubles_the_ridge(lines):
 def test_alternating_iterates_respect_their_floor_where_simultaneous_ones_escape(lines):
     safe = replace(lines, lam=np.minimum(lines.lam, 1.9))
     for eta in (0.01, 0.5):
-        floor = logistic.alternating_floor(safe, eta)
+        floor = one_dimension.alternating_floor(safe, eta)
         for start in (-30.0, 0.0, 30.0):
-            path = logistic.iterate(lambda w: logistic.alternating_step(safe, w, eta), np.full(N, start), 50)
+            path = one_dimension.iterate(
+                lambda w: one_dimension.alternating_step(safe, w, eta), np.full(N, start), 50
+            )
             assert np.all(path[1:] >= floor - 1e-9 * (1 + np.abs(floor)))
     gone = OneCoordinate(900, 100, 100, 0.5, 0.01)
-    assert logistic.regime(gone) == 2
-    path = logistic.iterate(lambda w: logistic.simultaneous_step(gone, w, 0.5), logistic.stationary(gone, "D"), 500)
+    assert one_dimension.regime(gone) == 2
+    path = one_dimension.iterate(
+        lambda w: one_dimension.simultaneous_step(gone, w, 0.5),
+        one_dimension.stationary(gone, "D"),
+        500,
+    )
     assert path[-1] == -np.inf
 
 
 def test_gradient_descent_reaches_the_closed_forms():
     problem = OneCoordinate(900, 100, 100, np.array([0.005, 0.05, 0.11, 0.125]), 0.1)
-    np.testing.assert_array_equal(logistic.regime(problem), [0, 0, 0, 1])
-    start = logistic.stationary(problem, "D")
-    path = logistic.iterate(lambda w: logistic.simultaneous_step(problem, w, 1.0), start, 2000)
-    np.testing.assert_allclose(path[-1], logistic.stationary(problem, "DA"), atol=1e-10)
+    np.testing.assert_array_equal(one_dimension.regime(problem), [0, 0, 0, 1])
+    start = one_dimension.stationary(problem, "D")
+    path = one_dimension.iterate(
+        lambda w: one_dimension.simultaneous_step(problem, w, 1.0), start, 2000
+    )
+    np.testing.assert_allclose(path[-1], one_dimension.stationary(problem, "DA"), atol=1e-10)
 
 
 # Two correlated coordinates -------------------------------------------------------------------------------------------
@@ -242,9 +294,14 @@ def test_convex_minimisers_agree_with_newton(problem, objective):
         pulls = a * np.exp(-x) * np.outer(along, along) + b * np.exp(-y) * np.outer(across, across)
         return np.eye(2) + pulls / problem.lam
 
-    found = minimize(lambda v: correlated.loss(problem, v, objective) / problem.lam, [0.0, 0.0], method="trust-exact",
-                     jac=lambda v: correlated.gradient(problem, v, objective) / problem.lam, hess=hessian,
-                     options={"gtol": 1e-9})  # fmt: skip
+    found = minimize(
+        lambda v: correlated.loss(problem, v, objective) / problem.lam,
+        [0.0, 0.0],
+        method="trust-exact",
+        jac=lambda v: correlated.gradient(problem, v, objective) / problem.lam,
+        hess=hessian,
+        options={"gtol": 1e-9},
+    )
     np.testing.assert_allclose(w, found.x, atol=1e-6 * (1 + np.abs(w).max()))
 
 
@@ -255,8 +312,11 @@ def _newton_roots(problem, starts):
     (a, b) = correlated.pulls(problem, "DA")
     for _ in range(200):
         x, y = correlated.margins(problem, w)
-        hessian = (problem.lam * np.eye(2) + (a * np.exp(-x))[:, None, None] * np.outer(along, along)
-                   + (b * np.exp(-y))[:, None, None] * np.outer(across, across))  # fmt: skip
+        hessian = (
+            problem.lam * np.eye(2)
+            + (a * np.exp(-x))[:, None, None] * np.outer(along, along)
+            + (b * np.exp(-y))[:, None, None] * np.outer(across, across)
+        )
         step = np.linalg.solve(hessian, correlated.gradient(problem, w, "DA")[..., None])[..., 0]
         w = w - step / np.maximum(1, np.linalg.norm(step, axis=-1))[:, None]
         w = np.clip(w, -60, 60)
@@ -270,7 +330,9 @@ def test_da_stationary_points_agree_with_many_newton_starts(seed):
     starts = rng.uniform(-12, 12, (400, 2))
     count = []
     for _ in range(12):
-        problem = TwoCoordinates(900, 100, 100, rng.uniform(0, 1.3) / 9, 10 ** rng.uniform(-2, 1), rng.uniform(0, 0.97))
+        problem = TwoCoordinates(
+            900, 100, 100, rng.uniform(0, 1.3) / 9, 10 ** rng.uniform(-2, 1), rng.uniform(0, 0.97)
+        )
         minimum, saddle = correlated.da_stationary(problem)
         roots = _newton_roots(problem, starts)
         count.append(len(roots))
@@ -281,9 +343,14 @@ def test_da_stationary_points_agree_with_many_newton_starts(seed):
         for root in roots:
             assert np.abs(ours - root).max(axis=1).min() < 1e-4
         if len(ours):
-            bumps = np.array([[0.01, 0], [-0.01, 0], [0, 0.01], [0, -0.01], [0.01, -0.01], [-0.01, 0.01]])
+            bumps = np.array(
+                [[0.01, 0], [-0.01, 0], [0, 0.01], [0, -0.01], [0.01, -0.01], [-0.01, 0.01]]
+            )
             bumps = bumps * min(1, np.linalg.norm(minimum - saddle) / 0.1)
-            assert np.all(correlated.loss(problem, minimum + bumps, "DA") > correlated.loss(problem, minimum, "DA"))
+            assert np.all(
+                correlated.loss(problem, minimum + bumps, "DA")
+                > correlated.loss(problem, minimum, "DA")
+            )
     assert 2 in count
 
 
@@ -403,13 +470,19 @@ def test_first_step_sign_is_what_a_small_step_does(planes):
 def test_gradient_flow_ends_at_the_minimiser_and_stopping_early_is_measured():
     """From the pretrained model the flow reaches the minimiser, so that 'the limit of DA' means what the book says."""
     rng = np.random.default_rng(6)
-    alpha, lam, epsilon = rng.uniform(0.05, 1, 200) / 9, 10 ** rng.uniform(-1.5, 0.5, 200), rng.uniform(0, 0.95, 200)
+    alpha, lam, epsilon = (
+        rng.uniform(0.05, 1, 200) / 9,
+        10 ** rng.uniform(-1.5, 0.5, 200),
+        rng.uniform(0, 0.95, 200),
+    )
     problem = TwoCoordinates(900, 100, 100, alpha, lam, epsilon)
     minimum, saddle = correlated.da_stationary(problem)
     w = correlated.pretrained(problem)
     for _ in range(6000):
         w = correlated.flow_step(problem, w, "DA")
-    settled = np.linalg.norm(minimum - saddle, axis=-1) > 0.5  # away from the double root, where flow is slow
+    settled = (
+        np.linalg.norm(minimum - saddle, axis=-1) > 0.5
+    )  # away from the double root, where flow is slow
     assert settled.sum() > 50
     np.testing.assert_allclose(w[settled], minimum[settled], atol=1e-5)
     ratio = correlated.closest_approach(problem, 500)
@@ -421,8 +494,14 @@ def test_gradient_flow_ends_at_the_minimiser_and_stopping_early_is_measured():
 def test_closest_approach_agrees_with_an_ode_solver(alpha, epsilon):
     problem = TwoCoordinates(900, 100, 100, alpha, 0.1, epsilon)
     start, target = correlated.pretrained(problem), correlated.oracle(problem)
-    flow = solve_ivp(lambda t, w: -correlated.gradient(problem, w, "DA"), (0, 400), start, rtol=1e-9, atol=1e-12,
-                     max_step=0.5)  # fmt: skip
+    flow = solve_ivp(
+        lambda t, w: -correlated.gradient(problem, w, "DA"),
+        (0, 400),
+        start,
+        rtol=1e-9,
+        atol=1e-12,
+        max_step=0.5,
+    )
     ratio = np.linalg.norm(flow.y.T - target, axis=-1).min() / np.linalg.norm(start - target)
     assert correlated.closest_approach(problem, 2000) == pytest.approx(ratio, abs=0.02)
 
@@ -432,21 +511,39 @@ def test_limit_of_equal_directions_is_one_coordinate_with_half_the_ridge():
     d, lam = 12, 8.0
     line = OneCoordinate(d - 1, 1, 1, 1.0, lam / 2)
     problem = TwoCoordinates(d - 1, 1, 1, 1.0, lam, 1 - 1e-7)
-    solutions = correlated.pretrained(problem), correlated.oracle(problem), correlated.da_stationary(problem)[0]
+    solutions = (
+        correlated.pretrained(problem),
+        correlated.oracle(problem),
+        correlated.da_stationary(problem)[0],
+    )
     sums = [w.sum() for w in solutions]
-    np.testing.assert_allclose(sums, [logistic.stationary(line, o) for o in ("D", "R", "DA")], atol=1e-5)
+    np.testing.assert_allclose(
+        sums, [one_dimension.stationary(line, o) for o in ("D", "R", "DA")], atol=1e-5
+    )
 
 
 # Hostile input --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("field", "value", "said"), [
-    ("lam", -0.01, "lam = -0.01.*> 0"), ("lam", 0.0, "lam = 0"), ("lam", float("nan"), "lam = nan.*finite"),
-    ("lam", float("inf"), "finite"), ("r", 901, "r = 901.*at most n_retain = 900"), ("r", 0, "r = 0"),
-    ("alpha", 1.01, r"alpha \* r = 101.*at most n_forget = 100"), ("alpha", -0.1, "alpha = -0.1.*>= 0"),
-    ("n_forget", 0, "n_forget = 0"), ("n_retain", -5, "n_retain = -5"), ("alpha", "0.1", "alpha is '0.1'"),
-    ("alpha", None, "alpha is None"), ("alpha", [0.01, 5.0], r"alpha \* r = 500"), ("r", True, "r is True"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("lam", -0.01, "lam = -0.01.*> 0"),
+        ("lam", 0.0, "lam = 0"),
+        ("lam", float("nan"), "lam = nan.*finite"),
+        ("lam", float("inf"), "finite"),
+        ("r", 901, "r = 901.*at most n_retain = 900"),
+        ("r", 0, "r = 0"),
+        ("alpha", 1.01, r"alpha \* r = 101.*at most n_forget = 100"),
+        ("alpha", -0.1, "alpha = -0.1.*>= 0"),
+        ("n_forget", 0, "n_forget = 0"),
+        ("n_retain", -5, "n_retain = -5"),
+        ("alpha", "0.1", "alpha is '0.1'"),
+        ("alpha", None, "alpha is None"),
+        ("alpha", [0.01, 5.0], r"alpha \* r = 500"),
+        ("r", True, "r is True"),
+    ],
+)
 def test_impossible_problems_are_refused(field, value, said):
     with pytest.raises(ValueError, match=said):
         OneCoordinate(**{**GOOD, field: value})
@@ -463,15 +560,15 @@ def test_impossible_overlaps_are_refused(epsilon):
 def test_unknown_objectives_branches_and_steps_are_refused():
     line, plane = OneCoordinate(**GOOD), TwoCoordinates(**GOOD, epsilon=0.5)
     with pytest.raises(ValueError, match="unknown objective 'GDA': choose from D, R, DA"):
-        logistic.pull(line, "GDA")
+        one_dimension.pull(line, "GDA")
     with pytest.raises(ValueError, match="unknown objective 'd'"):
         correlated.pulls(plane, "d")
     with pytest.raises(ValueError, match="branch 1"):
-        logistic.stationary(line, "D", branch=1)
+        one_dimension.stationary(line, "D", branch=1)
     with pytest.raises(ValueError, match=r"eta \* lam = 1.0.*< 1"):
-        logistic.alternating_floor(line, 100.0)
+        one_dimension.alternating_floor(line, 100.0)
 
 
 def test_importing_the_theory_does_not_import_torch():
-    code = "import sys, unlearning.logistic, unlearning.correlated; sys.exit('torch' in sys.modules)"
+    code = "import sys, unlearning.theory.one_dimension, unlearning.theory.correlated; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

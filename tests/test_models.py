@@ -1,10 +1,11 @@
 """The networks against published counts, a second implementation, and the stack against its members."""
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from unlearning import models
+from unlearning import networks, stack
 
 
 def plain_forward(state: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
@@ -32,16 +33,16 @@ def plain_forward(state: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tens
 
 def randomised(width: int = 8, channels: int = 3) -> nn.Sequential:
     """A net whose running statistics are not those of a fresh one."""
-    model = models.resnet9(width, channels)
+    model = networks.resnet9(width, channels)
     for _ in range(3):
         model(torch.randn(16, channels, 16, 16) * 3 + 1)
     return model
 
 
 def test_published_size_and_arithmetic():
-    model = models.resnet9()
-    assert models.parameters(model) == 2_274_880
-    assert models.forward_flops(model, (3, 32, 32)) / 1e9 == pytest.approx(0.583, abs=5e-4)
+    model = networks.resnet9()
+    assert networks.parameters(model) == 2_274_880
+    assert networks.forward_flops(model, (3, 32, 32)) / 1e9 == pytest.approx(0.583, abs=5e-4)
     assert model.training
 
 
@@ -57,26 +58,31 @@ def test_equals_a_second_implementation_on_every_image_size(side: int):
 def test_a_stack_is_its_members_side_by_side(training: bool):
     torch.manual_seed(0)
     members = [randomised().double().train(training) for _ in range(3)]
-    stacked = models.stack(members)
+    stacked = stack.stack(members)
     x = torch.randn(3, 7, 3, 16, 16, dtype=torch.float64)
-    own = torch.stack([m(part) for m, part in zip(members, x)])
+    own = torch.stack([m(part) for m, part in zip(members, x, strict=True)])
     side_by_side = x.transpose(0, 1).flatten(1, 2)  # (n, models * channels, h, w)
     assert torch.allclose(stacked(side_by_side), own, atol=1e-12)
-    for state, member in zip(models.unstack(stacked, 3), members):  # running statistics moved alike
-        assert all(torch.allclose(state[k].double(), v.double(), atol=1e-12) for k, v in member.state_dict().items())
+    for state, member in zip(
+        stack.unstack(stacked, 3), members, strict=True
+    ):  # running statistics moved alike
+        assert all(
+            torch.allclose(state[k].double(), v.double(), atol=1e-12)
+            for k, v in member.state_dict().items()
+        )
 
 
 def test_a_stack_shares_one_input():
     torch.manual_seed(0)
     members = [randomised().double().eval() for _ in range(3)]
     x = torch.randn(5, 3, 16, 16, dtype=torch.float64)
-    assert torch.allclose(models.stack(members)(x), torch.stack([m(x) for m in members]), atol=1e-12)
+    assert torch.allclose(stack.stack(members)(x), torch.stack([m(x) for m in members]), atol=1e-12)
 
 
 def test_summed_loss_gives_each_member_its_own_gradient():
     torch.manual_seed(0)
     members = [randomised().double() for _ in range(2)]
-    stacked = models.stack(members)
+    stacked = stack.stack(members)
     x, y = torch.randn(6, 3, 16, 16, dtype=torch.float64), torch.randint(10, (6,))
     sum(F.cross_entropy(logits, y) for logits in stacked(x)).backward()
     joined = {k: p.grad for k, p in stacked.named_parameters()}
@@ -87,8 +93,8 @@ def test_summed_loss_gives_each_member_its_own_gradient():
 
 
 def test_unstack_returns_copies():
-    stacked = models.stack([models.resnet9(8), models.resnet9(8)])
-    state = models.unstack(stacked, 2)[0]
+    stacked = stack.stack([networks.resnet9(8), networks.resnet9(8)])
+    state = stack.unstack(stacked, 2)[0]
     before = next(iter(stacked.state_dict().values())).clone()
     next(iter(state.values())).zero_()
     assert torch.equal(before, next(iter(stacked.state_dict().values())))
@@ -96,13 +102,13 @@ def test_unstack_returns_copies():
 
 def test_layers_that_cannot_be_stacked_are_named():
     with pytest.raises(TypeError, match="GroupNorm"):
-        models.stack([nn.GroupNorm(2, 4), nn.GroupNorm(2, 4)])
+        stack.stack([nn.GroupNorm(2, 4), nn.GroupNorm(2, 4)])
 
 
 def test_bad_sizes():
     with pytest.raises(ValueError, match="width 0"):
-        models.resnet9(0)
+        networks.resnet9(0)
 
 
 def test_resnet18_has_torchvisions_trunk():
-    assert models.parameters(models.resnet18(17)) == 11_176_512 + 512 * 17 + 17
+    assert networks.parameters(networks.resnet18(17)) == 11_176_512 + 512 * 17 + 17

@@ -7,10 +7,12 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 
-from unlearning.chapters import in_toc
+from unlearning.build.chapters import in_toc
 
 CHAPTERS = in_toc()
-UNRENDERED = re.compile(r"\$\$|\\(?:frac|label|begin)\b|\{(?:ref|eq|cite|numref|glue|prf:\w+|doc)[^}]*\}|:::|```|\[\[|nan%|\bNone%")
+UNRENDERED = re.compile(
+    r"\$\$|\\(?:frac|label|begin)\b|\{(?:ref|eq|cite|numref|glue|prf:\w+|doc)[^}]*\}|:::|```|\[\[|nan%|\bNone%"
+)
 
 pytestmark = pytest.mark.browser
 
@@ -27,10 +29,15 @@ def opened(book, chromium):
         requests, complaints = [], []
         page.on("request", lambda r: requests.append(r.url))
         page.on("requestfailed", lambda r: complaints.append(f"failed: {r.url}"))
-        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None,
+        )
         page.on("pageerror", lambda e: complaints.append(str(e)))
         page.goto((book / f"{name}.html").as_uri(), wait_until="load")
-        page.wait_for_function("!window.MathJax || !MathJax.startup || MathJax.startup.promise.then(() => true)")
+        page.wait_for_function(
+            "!window.MathJax || !MathJax.startup || MathJax.startup.promise.then(() => true)"
+        )
         return page, requests, complaints
 
     yield go
@@ -47,14 +54,18 @@ def test_page(opened, book, name):
         return copy.textContent }"""
     )
     assert not UNRENDERED.findall(text)
-    unnamed = page.locator("article img:not([alt]), article img[alt=''], .panels:not(:has([aria-label])):not([aria-label])")
+    unnamed = page.locator(
+        "article img:not([alt]), article img[alt=''], .panels:not(:has([aria-label])):not([aria-label])"
+    )
     assert unnamed.count() == 0, "every picture has alternative text"
     loose = page.locator("article .panels:not(figure .panels)")
     assert loose.count() == 0, "every figure stands in a numbered figure with a caption"
     if name in CHAPTERS:
         href = page.locator("a.btn-download-source-button").first.get_attribute("href")
         notebook = nbformat.read((book / unquote(href)).resolve(), 4)
-        assert all(c.execution_count for c in notebook.cells if c.cell_type == "code" and c.source.strip()), "executed"
+        assert all(
+            c.execution_count for c in notebook.cells if c.cell_type == "code" and c.source.strip()
+        ), "executed"
     fits_a_phone(page)
     page.set_viewport_size({"width": 1280, "height": 900})
     move_sliders(page)
@@ -72,7 +83,9 @@ def fits_a_phone(page):
     assert narrow == 0, "panels stack on a phone instead of shrinking beside each other"
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
-        page.wait_for_function("theme => document.documentElement.dataset.theme === theme", arg=theme)
+        page.wait_for_function(
+            "theme => document.documentElement.dataset.theme === theme", arg=theme
+        )
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         colours = page.evaluate(
             """() => { const svg = [...document.querySelectorAll('.panels svg')].find(e => e.getBoundingClientRect().width);
@@ -107,7 +120,9 @@ def test_page_opened_wide_and_dark(opened, name):
 
 def test_links(book):
     """Every internal link leads to a page that exists and, with an anchor, to an element on it."""
-    anchors = {path: set(re.findall(r'\bid="([^"]+)"', path.read_text())) for path in book.rglob("*.html")}
+    anchors = {
+        path: set(re.findall(r'\bid="([^"]+)"', path.read_text())) for path in book.rglob("*.html")
+    }
     broken = []
     for path, text in ((path, path.read_text()) for path in anchors):
         for href in re.findall(r'<a[^>]*\shref="([^"]*)"', text):
@@ -115,7 +130,9 @@ def test_links(book):
             if url.scheme or url.netloc:
                 continue
             target = (path.parent / unquote(url.path)).resolve() if url.path else path
-            if not target.exists() or (url.fragment and url.fragment not in anchors.get(target, set())):
+            if not target.exists() or (
+                url.fragment and url.fragment not in anchors.get(target, set())
+            ):
                 broken.append(f"{path.name}: {href}")
     assert not broken
 

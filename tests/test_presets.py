@@ -4,18 +4,36 @@ from dataclasses import fields
 
 import pytest
 
-from unlearning import data, methods
-from unlearning.presets import PRESETS, preset
+from unlearning import forget_sets, methods
+from unlearning.experiment.presets import PRESETS, preset
 
-IMAGES = {"digits": 1280, "cifar10": 50_000, "mnist": 60_000, "fashionmnist": 60_000}  # training images
-SIZE = {1: 10, 2: 100, 3: 1000, 4: 10, 5: 100, 6: 500, 7: 10, 8: 100, 9: 500, 10: 100}  # of the published sets
+IMAGES = {
+    "digits": 1280,
+    "cifar10": 50_000,
+    "mnist": 60_000,
+    "fashionmnist": 60_000,
+}  # training images
+SIZE = {
+    1: 10,
+    2: 100,
+    3: 1000,
+    4: 10,
+    5: 100,
+    6: 500,
+    7: 10,
+    8: 100,
+    9: 500,
+    10: 100,
+}  # of the published sets
 
 
 def sizes(name: str) -> tuple[int, list[int]]:
     """(|D|, |F| of each forget set) of a preset, from its names alone."""
     p = PRESETS[name]
     ends = [(s, int(s.rpartition("-")[2])) for s in p.forget_sets]
-    return p.train_images or IMAGES[p.dataset], [SIZE[k] if s.startswith("published") else k for s, k in ends]
+    return p.train_images or IMAGES[p.dataset], [
+        SIZE[k] if s.startswith("published") else k for s, k in ends
+    ]
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -61,7 +79,10 @@ def test_the_twin_differs_from_laptop_in_nothing_but_the_data(dataset: str):
 def test_both_data_sets_of_table_1_get_the_same_treatment():
     for name in ("mnist-laptop", "mnist-twin", "mnist-paper"):
         a, b = PRESETS[name], PRESETS[f"fashion{name}"]
-        assert [f.name for f in fields(a) if getattr(a, f.name) != getattr(b, f.name)] == ["name", "dataset"]
+        assert [f.name for f in fields(a) if getattr(a, f.name) != getattr(b, f.name)] == [
+            "name",
+            "dataset",
+        ]
 
 
 def test_the_forget_sets_can_be_drawn():
@@ -69,4 +90,4 @@ def test_the_forget_sets_can_be_drawn():
         n, forget = sizes(name)
         for label, size in zip(PRESETS[name].forget_sets, forget, strict=True):
             if label.startswith("random"):
-                assert len(data.forget_set(label, n)) == size
+                assert len(forget_sets.forget_set(label, n)) == size

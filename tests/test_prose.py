@@ -6,8 +6,8 @@ import shlex
 import nbformat
 import pytest
 
-from unlearning import chapters
-from unlearning.chapters import ROOT
+from unlearning.build import chapters
+from unlearning.files import ROOT
 
 NAMES = chapters.in_toc()
 
@@ -20,11 +20,30 @@ def prose(name: str) -> list[str]:
     texts = []
     for cell in chapters.read(chapters.path_of(name)).cells:
         if cell.cell_type == "markdown":
-            text = re.sub(r"(`{3,})\{admonition\} (?:The paper claims|At a glance).*?\1", "", cell.source, flags=re.DOTALL)
-            text = re.sub(r"```.*?```", lambda m: m[0] if m[0].startswith("```{") else "", text, flags=re.DOTALL)
-            text = re.sub(r"^`{3,}.*$", "", text, flags=re.M)  # the fences themselves, which are no inline code
-            text = re.sub(r"\$\$.*?\$\$(?: \([\w-]+\))?|\$[^$]*\$|\{[\w:]+\}`[^`]*`|`[^`]*`|\]\([^)]*\)", "", text, flags=re.DOTALL)
-            texts.append(re.sub(r"95% (?:bootstrap )?(?:interval|margin)s?|Section \d\.\d", "", text))  # no measurements
+            text = re.sub(
+                r"(`{3,})\{admonition\} (?:The paper claims|At a glance).*?\1",
+                "",
+                cell.source,
+                flags=re.DOTALL,
+            )
+            text = re.sub(
+                r"```.*?```",
+                lambda m: m[0] if m[0].startswith("```{") else "",
+                text,
+                flags=re.DOTALL,
+            )
+            text = re.sub(
+                r"^`{3,}.*$", "", text, flags=re.M
+            )  # the fences themselves, which are no inline code
+            text = re.sub(
+                r"\$\$.*?\$\$(?: \([\w-]+\))?|\$[^$]*\$|\{[\w:]+\}`[^`]*`|`[^`]*`|\]\([^)]*\)",
+                "",
+                text,
+                flags=re.DOTALL,
+            )
+            texts.append(
+                re.sub(r"95% (?:bootstrap )?(?:interval|margin)s?|Section \d\.\d", "", text)
+            )  # no measurements
     return texts
 
 
@@ -41,7 +60,9 @@ def test_every_chapter_opens_with_the_same_block(name):
     cells = chapters.read(chapters.path_of(name)).cells
     assert cells[0].source.startswith("# ")
     opening = cells[0].source + cells[1].source
-    block = re.search(r"```\{admonition\} At a glance\n:class: glance\n(.*?)\n```", opening, re.DOTALL)
+    block = re.search(
+        r"```\{admonition\} At a glance\n:class: glance\n(.*?)\n```", opening, re.DOTALL
+    )
     assert block
     for entry in ("You will see", "In the paper", "Runtime", "Parameters", "Rerun"):
         assert f"**{entry}**" in block[1], entry
@@ -51,7 +72,10 @@ def test_every_chapter_opens_with_the_same_block(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_rerun_line_works(name):
     """The values in the opening block's rerun line are accepted."""
-    line = re.search(r"`unlearning run (\w+) ([^`]*)`", chapters.read(chapters.path_of(name)).cells[0].source.replace("\n", " "))
+    line = re.search(
+        r"`unlearning run (\w+) ([^`]*)`",
+        chapters.read(chapters.path_of(name)).cells[0].source.replace("\n", " "),
+    )
     words = shlex.split(line[2])
     pairs = {words[i + 1]: words[i + 2] for i, word in enumerate(words) if word == "-p"}
     assert pairs
@@ -73,7 +97,9 @@ def test_figures_have_captions_and_names(name):
         if cell.cell_type == "code" and re.search(r"\bfigures\.(show|frames)\(", cell.source):
             figure = cell.metadata.get("mystnb", {}).get("figure", {})
             assert len(figure.get("caption", "")) > 40 and figure.get("name"), cell.source[:80]
-            assert len(re.findall(r"^\s*figures\.(?:show|frames)\(", cell.source, re.M)) == 1, "one figure per cell"
+            assert len(re.findall(r"^\s*figures\.(?:show|frames)\(", cell.source, re.M)) == 1, (
+                "one figure per cell"
+            )
 
 
 def test_glued_numbers_are_used_and_exist(book):
@@ -85,20 +111,10 @@ def test_glued_numbers_are_used_and_exist(book):
         used = {m.split(":")[0] for m in re.findall(r"\{glue:text\}`([^`]+)`", text)}
         made = {
             o.metadata["scrapbook"]["name"]
-            for c in executed.cells for o in c.get("outputs", []) if "scrapbook" in o.get("metadata", {})
-        }  # fmt: skip
+            for c in executed.cells
+            for o in c.get("outputs", [])
+            if "scrapbook" in o.get("metadata", {})
+        }
         assert used <= made, f"{name}: {used - made} is pasted but never glued"
         assert made <= used, f"{name}: {made - used} is glued but never used"
         assert all(key.startswith(name) for key in made)
-
-
-def test_modules_say_where_they_are_explained():
-    """The first lines of every module name the chapter (or CONTRIBUTING) that explains it."""
-    titles = [chapters.read(chapters.path_of(n)).cells[0].source.splitlines()[0].lstrip("# ") for n in NAMES]
-    places = {"CONTRIBUTING"} | {f"`{n}`" for n in NAMES} | {t.lower() for t in titles} | {f"book/{n}.py" for n in NAMES}
-    for path in sorted((ROOT / "lib" / "unlearning").glob("*.py")):
-        head = " ".join(path.read_text().split('"""')[1].split())
-        if path.stem not in ("__init__", "__main__"):
-            said = re.findall(r"[Ee]xplained in ([^;)]+)", head)
-            assert said, f"{path.name}: its first lines must say which chapter explains it"
-            assert any(place in s or place in s.lower() for s in said for place in places), f"{path.name}: {said}"

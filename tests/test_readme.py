@@ -4,9 +4,9 @@ import re
 import subprocess
 import sys
 
-from unlearning import ledger
-from unlearning.chapters import ROOT
-from unlearning.claims import CLAIMS
+from unlearning.files import ROOT
+from unlearning.page import ledger
+from unlearning.page.claims import CLAIMS
 
 README = (ROOT / "README.md").read_text()
 
@@ -25,7 +25,9 @@ def test_the_commands_exist():
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M), target
     lines = re.findall(r"^\s+\.venv/bin/unlearning (params .*?)\s+#", README, re.M)
     for line in lines:
-        ran = subprocess.run([sys.executable, "-m", "unlearning", *line.split()], capture_output=True, cwd=ROOT)
+        ran = subprocess.run(
+            [sys.executable, "-m", "unlearning", *line.split()], capture_output=True, cwd=ROOT
+        )
         assert ran.returncode == 0
     assert lines
 

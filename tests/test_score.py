@@ -1,4 +1,5 @@
 """Scoring a user's models against a pack: numbers against NumPy, against records, and everything that is refused."""
+
 import io
 import json
 import os
@@ -13,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from unlearning import klom, packing, plan, presets, results, score
+from unlearning import klom
 from unlearning.__main__ import main
-from unlearning.chapters import ROOT
+from unlearning.experiment import packing, presets, results, runner, score
+from unlearning.files import ROOT
 
 GROUPS = {"forget": 5, "retain": 40, "val": 60}
 POINTS = sum(GROUPS.values())
@@ -25,7 +27,9 @@ PACKED = packing.available()  # the packs that come with the repository
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch):
     """Floors and intervals from a few re-divisions: percentiles do not depend on them, seconds do."""
-    monkeypatch.setattr(score.compare, "__kwdefaults__", score.compare.__kwdefaults__ | {"splits": 5, "subsets": 12})
+    monkeypatch.setattr(
+        score.compare, "__kwdefaults__", score.compare.__kwdefaults__ | {"splits": 5, "subsets": 12}
+    )
 
 
 def margins(stream: int, models: int = 20, shift: float = 0.0) -> np.ndarray:
@@ -43,12 +47,32 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     points = np.arange(POINTS)[::-1].astype(np.int32)  # descending: their order is the pack's own
     run = {"train_images": 96, "val_images": 60, "pool": 1, "width": 8, "seed": 0}
-    meta = {"dataset": "digits", "preset": "toy", "forget_set": "five", "models": 20, "forget_size": 5,
-            "groups": GROUPS, "train_size": 96, "val_size": 60, "run": run, "sha256": "0" * 64, "trained": None}  # fmt: skip
-    np.savez(folder / "five.npz", oracle=margins(1).astype(np.float16), points=points, source=points,
-             meta=np.array(json.dumps(meta)))  # fmt: skip
-    np.savez(folder / "pretrained.npz", pretrained=margins(2, shift=3.0).astype(np.float16)[:, ::-1],
-             points=points[::-1], meta=np.array("{}"))  # fmt: skip
+    meta = {
+        "dataset": "digits",
+        "preset": "toy",
+        "forget_set": "five",
+        "models": 20,
+        "forget_size": 5,
+        "groups": GROUPS,
+        "train_size": 96,
+        "val_size": 60,
+        "run": run,
+        "sha256": "0" * 64,
+        "trained": None,
+    }
+    np.savez(
+        folder / "five.npz",
+        oracle=margins(1).astype(np.float16),
+        points=points,
+        source=points,
+        meta=np.array(json.dumps(meta)),
+    )
+    np.savez(
+        folder / "pretrained.npz",
+        pretrained=margins(2, shift=3.0).astype(np.float16)[:, ::-1],
+        points=points[::-1],
+        meta=np.array("{}"),
+    )
     return folder / "five.npz"
 
 
@@ -72,8 +96,9 @@ def brute(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("form", ["npy", "npz", "npz, named", "float64"])
-def test_the_percentiles_are_those_of_the_definition(form: str, pack: Path, tmp_path: Path,
-                                                     capsys: pytest.CaptureFixture):  # fmt: skip
+def test_the_percentiles_are_those_of_the_definition(
+    form: str, pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
     mine, oracle = margins(3, 24, shift=1.0), margins(1).astype(np.float16)
     path = tmp_path / f"mine.{'npz' if 'npz' in form else 'npy'}"
     if form == "npy":
@@ -88,17 +113,24 @@ def test_the_percentiles_are_those_of_the_definition(form: str, pack: Path, tmp_
     start = 0
     for group, count in GROUPS.items():
         part, start = slice(start, start + count), start + count
-        for direction, pair in (("oracle_to_unlearned", (oracle, mine)), ("unlearned_to_oracle", (mine, oracle))):
+        for direction, pair in (
+            ("oracle_to_unlearned", (oracle, mine)),
+            ("unlearned_to_oracle", (mine, oracle)),
+        ):
             scores, found = brute(*(x[:, part] for x in pair)), record["groups"][group][direction]
             assert found["p95"] == pytest.approx(np.percentile(scores, 95), abs=1e-6)
             assert found["mean"] == pytest.approx(scores.mean(), abs=1e-6)
             assert (found["models"], found["oracles"], found["points"]) == (24, 20, count)
-            assert found["low"] <= found["p95"] <= found["high"] and found["floor"] < found["ceiling"]
+            assert (
+                found["low"] <= found["p95"] <= found["high"] and found["floor"] < found["ceiling"]
+            )
     assert (record["method"], record["models"], record["forget_set"]) == ("mine", 24, "five")
     assert {"commit", "scoring_code", "torch"} <= set(record["provenance"])
 
 
-def test_the_marks_enclose_what_a_method_can_reach(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_the_marks_enclose_what_a_method_can_reach(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
     """Pretrained models handed in score as doing nothing does; fresh oracles score as the split does: at the floor."""
     mine = tmp_path / "mine.npy"
     np.save(mine, margins(2, shift=3.0).astype(np.float16).astype(np.float32))
@@ -106,18 +138,24 @@ def test_the_marks_enclose_what_a_method_can_reach(pack: Path, tmp_path: Path, c
     assert record["groups"] == record["nothing"]
     assert record["nothing"]["forget"]["oracle_to_unlearned"]["p95"] > 8
     split = record["oracle_split"]["forget"]["oracle_to_unlearned"]
-    assert (split["models"], split["oracles"]) == (10, 10) and abs(split["p95"] - split["floor"]) < 2
+    assert (split["models"], split["oracles"]) == (10, 10) and abs(
+        split["p95"] - split["floor"]
+    ) < 2
     np.save(mine, margins(4, 6))
     record = told(capsys, pack, mine)
     for group in GROUPS:
         found = record["groups"][group]["oracle_to_unlearned"]
         assert found["low"] < found["floor"] < found["high"] + 0.5
-        assert record["nothing"][group]["oracle_to_unlearned"]["models"] == 6  # as many as the method has
+        assert (
+            record["nothing"][group]["oracle_to_unlearned"]["models"] == 6
+        )  # as many as the method has
         assert record["oracle_split"][group]["oracle_to_unlearned"]["oracles"] == 14
     assert told(capsys, pack)["nothing"]["val"] and "groups" not in told(capsys, pack)
 
 
-def test_the_table_names_the_points_and_reads_as_the_record(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_the_table_names_the_points_and_reads_as_the_record(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
     np.save(tmp_path / "mine.npy", margins(3))
     record = told(capsys, pack, tmp_path / "mine.npy")
     assert main(["score", str(pack), str(tmp_path / "mine.npy")]) == 0
@@ -125,14 +163,28 @@ def test_the_table_names_the_points_and_reads_as_the_record(pack: Path, tmp_path
     assert "toy/five: digits, 96 training images\n|F| = 5, 20 oracles" in out
     assert "in this order: 5 forget, 40 retain, 60 val" in out
     assert str(pack) in out and "Beware" not in out and max(map(len, out.splitlines())) <= 120
-    for row, label in (("groups", "yours"), ("nothing", "doing nothing"), ("oracle_split", "oracles, split")):
-        lines = [line.partition(label)[2].split() for line in out.splitlines() if label in line and " | " in line]
+    for row, label in (
+        ("groups", "yours"),
+        ("nothing", "doing nothing"),
+        ("oracle_split", "oracles, split"),
+    ):
+        lines = [
+            line.partition(label)[2].split()
+            for line in out.splitlines()
+            if label in line and " | " in line
+        ]
         wanted = [record[row][g][d] for d in klom.DIRECTIONS for g in GROUPS]
-        assert [float(line[3]) for line in lines] == pytest.approx([s["p95"] for s in wanted], abs=1e-3)
-        assert [float(line[4]) for line in lines] == pytest.approx([s["low"] for s in wanted], abs=1e-2)
+        assert [float(line[3]) for line in lines] == pytest.approx(
+            [s["p95"] for s in wanted], abs=1e-3
+        )
+        assert [float(line[4]) for line in lines] == pytest.approx(
+            [s["low"] for s in wanted], abs=1e-2
+        )
 
 
-def test_broken_and_disordered_margins_are_pointed_out(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_broken_and_disordered_margins_are_pointed_out(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
     mine, path = margins(3), tmp_path / "mine.npy"
 
     def warned(changed: np.ndarray) -> str:
@@ -140,7 +192,9 @@ def test_broken_and_disordered_margins_are_pointed_out(pack: Path, tmp_path: Pat
         assert main(["score", str(pack), str(path)]) == 0
         return capsys.readouterr().out
 
-    assert "Are the points in the pack's order?" in warned(mine[:, np.random.default_rng(5).permutation(POINTS)])
+    assert "Are the points in the pack's order?" in warned(
+        mine[:, np.random.default_rng(5).permutation(POINTS)]
+    )
     one_broken = mine.copy()
     one_broken[0] = -1e38
     assert "stretch the bins" in warned(one_broken)
@@ -159,11 +213,19 @@ def test_broken_and_disordered_margins_are_pointed_out(pack: Path, tmp_path: Pat
 def test_doing_nothing_scores_what_the_record_says(name: str):
     """Float16 against float32: percentiles of the committed packs and of the committed records of the same run."""
     found = packing.read(name)
-    record = next(r for r in reversed(results.collect(ROOT / "results", preset=found.meta["preset"], method="nothing"))
-                  if r["forget_set"] == found.meta["forget_set"] and r["models"] == len(found.oracle))  # fmt: skip
+    record = next(
+        r
+        for r in reversed(
+            results.collect(ROOT / "results", preset=found.meta["preset"], method="nothing")
+        )
+        if r["forget_set"] == found.meta["forget_set"] and r["models"] == len(found.oracle)
+    )
     assert record["provenance"]["training_code"] == found.meta["run"]["training_code"]
     for group, columns in found.groups().items():
-        pair = [torch.from_numpy(np.ascontiguousarray(x[:, columns])) for x in (found.pretrained, found.oracle)]
+        pair = [
+            torch.from_numpy(np.ascontiguousarray(x[:, columns]))
+            for x in (found.pretrained, found.oracle)
+        ]
         for direction in klom.DIRECTIONS:
             p95 = np.percentile(klom.klom(*pair, direction=direction).numpy(), 95)
             assert p95 == pytest.approx(record["groups"][group][direction]["p95"], abs=0.1)
@@ -172,7 +234,9 @@ def test_doing_nothing_scores_what_the_record_says(name: str):
 def test_the_committed_packs_are_within_their_limits():
     sizes = {path: path.stat().st_size for path in packing.FOLDER.rglob("*.npz")}
     assert PACKED and sum(sizes.values()) <= packing.TOTAL_LIMIT
-    assert all(size <= packing.SET_LIMIT for path, size in sizes.items() if path.stem != "pretrained")
+    assert all(
+        size <= packing.SET_LIMIT for path, size in sizes.items() if path.stem != "pretrained"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -180,21 +244,26 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of 4 pretrained models and 4 oracles, with its pack beside it."""
     out = tmp_path_factory.mktemp("run")
     small = replace(presets.SMOKE, forget_sets=("random-5",), configs=(), retrain_epochs=())
-    plan.run(small, out / "run", workers=1, report=None)
+    runner.run(small, out / "run", workers=1, report=None)
     packing.pack(out / "run", out / "packs")
     return out
 
 
 def test_checkpoints_are_scored_on_the_packs_points(trained: Path, capsys: pytest.CaptureFixture):
     """The run's own pretrained models, read from their files, score as their packed margins do."""
-    pack, files = trained / "packs/smoke/random-5.npz", sorted((trained / "run/weights").glob("*.pt"))
+    pack, files = (
+        trained / "packs/smoke/random-5.npz",
+        sorted((trained / "run/weights").glob("*.pt")),
+    )
     found = score.read([trained / "run/weights"], packing.read(str(pack)))
     assert np.abs(found - packing.read(str(pack)).pretrained).max() < 1 / 256 + 1e-4
     assert (score.read(files[1:3], packing.read(str(pack))) == found[1:3]).all()
     assert told(capsys, pack, *files)["models"] == 4
 
 
-def test_checkpoints_that_are_none_are_refused(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_checkpoints_that_are_none_are_refused(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
     pack, weights = trained / "packs/smoke/random-5.npz", trained / "run/weights"
     good, bad = weights / "0000.pt", tmp_path / "bad.pt"
 
@@ -206,19 +275,34 @@ def test_checkpoints_that_are_none_are_refused(trained: Path, tmp_path: Path, ca
     for content in (b"", b"PK\3\4 no archive", good.read_bytes()[:2000]):
         bad.write_bytes(content)
         refused("bad.pt: no state dict of ResNet-9 of width 8", good, bad)
-    for value in ({}, [1, 2], {"model": torch.load(good, weights_only=True)}, torch.zeros(3), {"0.0.weight": 1}):
+    for value in (
+        {},
+        [1, 2],
+        {"model": torch.load(good, weights_only=True)},
+        torch.zeros(3),
+        {"0.0.weight": 1},
+    ):
         torch.save(value, bad)
         refused("bad.pt: no state dict of ResNet-9 of width 8", good, bad)
     torch.save(torch.load(good, weights_only=True) | {"9.weight": torch.zeros(10, 99)}, bad)
     refused("no state dict", good, bad)
-    torch.save({k: torch.full_like(v, torch.nan) if v.is_floating_point() else v
-                for k, v in torch.load(good, weights_only=True).items()}, bad)  # fmt: skip
+    torch.save(
+        {
+            k: torch.full_like(v, torch.nan) if v.is_floating_point() else v
+            for k, v in torch.load(good, weights_only=True).items()
+        },
+        bad,
+    )
     refused("2 checkpoints: every margin is NaN", bad, bad)
     refused("1 checkpoints", good)
     refused("missing.pt: no state dict", good, tmp_path / "missing.pt")
     (tmp_path / "empty").mkdir()
     refused("0 checkpoints", tmp_path / "empty")
-    refused("give one .npy or .npz file of margins, a folder of checkpoints, or .pt files", good, tmp_path / "a.npy")
+    refused(
+        "give one .npy or .npz file of margins, a folder of checkpoints, or .pt files",
+        good,
+        tmp_path / "a.npy",
+    )
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -231,8 +315,13 @@ class Evil:
         return os.mkdir, (os.environ["EVIL_FOLDER"],)
 
 
-def test_no_pickle_is_ever_loaded(pack: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                  capsys: pytest.CaptureFixture):  # fmt: skip
+def test_no_pickle_is_ever_loaded(
+    pack: Path,
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+):
     monkeypatch.setenv("EVIL_FOLDER", str(tmp_path / "pwned"))
     evil = np.array([[Evil()]], object)
     np.save(tmp_path / "mine.npy", evil, allow_pickle=True)
@@ -242,8 +331,14 @@ def test_no_pickle_is_ever_loaded(pack: Path, trained: Path, tmp_path: Path, mon
     (tmp_path / "a.pt").write_bytes(pickle.dumps(Evil()))
     torch.save(Evil(), tmp_path / "b.pt")
     real = trained / "packs/smoke/random-5.npz"
-    for words in ([pack, "mine.npy"], [pack, "mine.npz"], [pack, "plain.npy"], [tmp_path / "five.npz"],
-                  [real, "a.pt", "b.pt"], [real, "b.pt", "a.pt"]):
+    for words in (
+        [pack, "mine.npy"],
+        [pack, "mine.npz"],
+        [pack, "plain.npy"],
+        [tmp_path / "five.npz"],
+        [real, "a.pt", "b.pt"],
+        [real, "b.pt", "a.pt"],
+    ):
         assert main(["score", str(words[0]), *(str(tmp_path / word) for word in words[1:])]) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "pwned").exists()
@@ -263,25 +358,32 @@ def empty_archive() -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("content, told", [
-    (margins(3)[0], f"shape ({POINTS},), type float32; give floats of shape (N, {POINTS})"),
-    (margins(3)[None], f"shape (1, 20, {POINTS}), type float32"),
-    (margins(3).astype(int), "type int64; give floats"),
-    (margins(3).astype(complex), "type complex128; give floats"),
-    (margins(3)[:, 1:], f"{POINTS - 1} points, the pack toy/five has {POINTS} (5 forget + 40 retain + 60 val, in "),
-    (margins(3).T, "20 points, the pack toy/five has"),
-    (margins(3)[:0], "0 models; a distribution of margins needs at least 2"),
-    (margins(3)[:1], "1 models; a distribution of margins needs at least 2"),
-    (np.full((3, POINTS), np.nan), "every margin is NaN"),
-    (b"", "cannot be read as a .npy file of numbers"),
-    (b"\x93NUMPY\x01\x00", "cannot be read as a .npy file of numbers"),
-    (b"1, 2, 3", "cannot be read as a .npy file of numbers"),
-    (npz_without_margins, "arrays a, b; give one array, or name it margins"),
-    (empty_archive, "arrays none; give one array"),
-    (None, "No such file"),
-])  # fmt: skip
-def test_what_are_no_margins_is_refused_in_one_line(content: object, told: str, pack: Path, tmp_path: Path,
-                                                    capsys: pytest.CaptureFixture):  # fmt: skip
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        (margins(3)[0], f"shape ({POINTS},), type float32; give floats of shape (N, {POINTS})"),
+        (margins(3)[None], f"shape (1, 20, {POINTS}), type float32"),
+        (margins(3).astype(int), "type int64; give floats"),
+        (margins(3).astype(complex), "type complex128; give floats"),
+        (
+            margins(3)[:, 1:],
+            f"{POINTS - 1} points, the pack toy/five has {POINTS} (5 forget + 40 retain + 60 val, in ",
+        ),
+        (margins(3).T, "20 points, the pack toy/five has"),
+        (margins(3)[:0], "0 models; a distribution of margins needs at least 2"),
+        (margins(3)[:1], "1 models; a distribution of margins needs at least 2"),
+        (np.full((3, POINTS), np.nan), "every margin is NaN"),
+        (b"", "cannot be read as a .npy file of numbers"),
+        (b"\x93NUMPY\x01\x00", "cannot be read as a .npy file of numbers"),
+        (b"1, 2, 3", "cannot be read as a .npy file of numbers"),
+        (npz_without_margins, "arrays a, b; give one array, or name it margins"),
+        (empty_archive, "arrays none; give one array"),
+        (None, "No such file"),
+    ],
+)
+def test_what_are_no_margins_is_refused_in_one_line(
+    content: object, told: str, pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
     path = tmp_path / ("mine.npz" if callable(content) else "mine.npy")
     if isinstance(content, np.ndarray):
         np.save(path, content)
@@ -293,15 +395,29 @@ def test_what_are_no_margins_is_refused_in_one_line(content: object, told: str, 
     assert captured.err.count("\n") == 1 and captured.err.startswith("unlearning: ")
 
 
-@pytest.mark.parametrize("words, told", [
-    (["laptop/random-11"], "unknown pack 'laptop/random-11'; choose from"),
-    (["../results/margins/laptop/random-10"], "unknown pack"),
-    (["/nonexistent/five.npz"], "five.npz: cannot be read"),
-    (["laptop/random-10", "/nonexistent/mine.npy"], "No such file"),
-    (["laptop/random-10", "/nonexistent"], "give one .npy or .npz file of margins"),
-    (["laptop/random-10", "/nonexistent/a.pt", "/nonexistent/b.pt", "--data", "/nonexistent"], "data_batch_1"),
-])  # fmt: skip
-def test_what_cannot_be_served_is_refused_in_one_line(words: list[str], told: str, capsys: pytest.CaptureFixture):
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["laptop/random-11"], "unknown pack 'laptop/random-11'; choose from"),
+        (["../results/margins/laptop/random-10"], "unknown pack"),
+        (["/nonexistent/five.npz"], "five.npz: cannot be read"),
+        (["laptop/random-10", "/nonexistent/mine.npy"], "No such file"),
+        (["laptop/random-10", "/nonexistent"], "give one .npy or .npz file of margins"),
+        (
+            [
+                "laptop/random-10",
+                "/nonexistent/a.pt",
+                "/nonexistent/b.pt",
+                "--data",
+                "/nonexistent",
+            ],
+            "data_batch_1",
+        ),
+    ],
+)
+def test_what_cannot_be_served_is_refused_in_one_line(
+    words: list[str], told: str, capsys: pytest.CaptureFixture
+):
     assert main(["score", *words]) == 2
     captured = capsys.readouterr()
     assert told in captured.err and captured.err.count("\n") == 1 and captured.out == ""
@@ -315,11 +431,27 @@ def test_without_arguments_it_lists_the_packs(capsys: pytest.CaptureFixture):
 def test_it_needs_only_torch_numpy_and_scipy(pack: Path, tmp_path: Path):
     """A machine without the book's dependencies: every import of them fails."""
     np.save(tmp_path / "mine.npy", margins(3))
-    absent = ("pandas", "sklearn", "matplotlib", "jupytext", "yaml", "nbformat", "myst_nb", "seaborn", "torchvision")
-    code = (f"import runpy, sys; sys.modules.update(dict.fromkeys({absent!r})); "
-            "runpy.run_module('unlearning', run_name='__main__')")
+    absent = (
+        "pandas",
+        "sklearn",
+        "matplotlib",
+        "jupytext",
+        "yaml",
+        "nbformat",
+        "myst_nb",
+        "seaborn",
+        "torchvision",
+    )
+    code = (
+        f"import runpy, sys; sys.modules.update(dict.fromkeys({absent!r})); "
+        "runpy.run_module('unlearning', run_name='__main__')"
+    )
     for words, status in (([str(pack), str(tmp_path / "mine.npy")], 0), (["nowhere/none"], 2)):
-        done = subprocess.run([sys.executable, "-c", code, "score", *words], capture_output=True, text=True,
-                              env=os.environ | {"PYTHONPATH": str(ROOT / "lib")})  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", code, "score", *words],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "lib")},
+        )
         assert done.returncode == status, done.stderr
         assert ("KLoM in nats" in done.stdout) == (status == 0)

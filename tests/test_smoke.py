@@ -9,7 +9,8 @@ import nbformat
 import pytest
 import yaml
 
-from unlearning.chapters import ROOT, in_toc
+from unlearning.build.chapters import in_toc
+from unlearning.files import ROOT
 
 SMOKE = yaml.safe_load(Path(__file__).with_name("smoke.yml").read_text())
 
@@ -19,11 +20,23 @@ def test_every_chapter_has_smoke_parameters():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", list(reversed(SMOKE)))  # the longest are the last chapters; they begin first
+@pytest.mark.parametrize(
+    "name", list(reversed(SMOKE))
+)  # the longest are the last chapters; they begin first
 def test_chapter(name, tmp_path):
     (tmp_path / "values.yml").write_text(yaml.safe_dump(SMOKE[name]))
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "unlearning", "run", name, "-f", str(tmp_path / "values.yml"), "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "unlearning",
+        "run",
+        name,
+        "-f",
+        str(tmp_path / "values.yml"),
+        "--out",
+        str(out),
+    ]
     ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert ran.returncode == 0, ran.stderr
     record = json.loads((out / "results.json").read_text())

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning import ledger, verdicts
-from unlearning.claims import CLAIMS
+from unlearning.page import ledger, verdicts
+from unlearning.page.claims import CLAIMS
 
 
 @given(st.dictionaries(st.text(), st.booleans(), min_size=1))
@@ -36,19 +36,31 @@ def test_unknown_names_are_refused():
 def as_notebook(outputs, path):
     """What a kernel would have written: the captured outputs in one cell."""
     cell = nbformat.v4.new_code_cell("")
-    cell.outputs = [nbformat.v4.new_output("display_data", o.data, metadata=o.metadata or {}) for o in outputs]
+    cell.outputs = [
+        nbformat.v4.new_output("display_data", o.data, metadata=o.metadata or {}) for o in outputs
+    ]
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
 
 
 def test_facts_survive_the_notebook(tmp_path, shown):
-    one = shown(verdicts.decide, "C8", evidence="gap < 1e-8", checks={"a <b>": True, "c": False}, scale="exact")
+    one = shown(
+        verdicts.decide,
+        "C8",
+        evidence="gap < 1e-8",
+        checks={"a <b>": True, "c": False},
+        scale="exact",
+    )
     slip = {"printed": "+", "ours": "-", "shown_by": "3 of 3", "checks": {"fails": True}}
     one += shown(verdicts.erratum, "sign", where="eq. 1", **slip)
     two = shown(verdicts.decide, "C8", evidence="more", checks={"c": True}, scale="digits")
     as_notebook(one, tmp_path / "one.ipynb")
     as_notebook(two, tmp_path / "two.ipynb")
     facts = ledger.collect(tmp_path)
-    assert [(f["chapter"], f["kind"]) for f in facts] == [("one", "claim"), ("one", "erratum"), ("two", "claim")]
+    assert [(f["chapter"], f["kind"]) for f in facts] == [
+        ("one", "claim"),
+        ("one", "erratum"),
+        ("two", "claim"),
+    ]
     assert facts[1]["verdict"] == "shown"
     assert ledger.verdict_of("C8", facts) == "differs"
     assert ledger.verdict_of("C1", facts) == "not yet run"

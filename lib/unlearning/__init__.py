@@ -1,7 +1,8 @@
-"""The library behind the book: theory, experiments, and the runner that executes and renders the chapters.
+"""The library behind the book.
 
-Each module has one purpose and says in its first line which chapter explains it. Nothing is imported here, so that
-`import unlearning.logistic` needs numpy and scipy only.
+The flat files are the paper's vocabulary: data sets, forget sets, networks, training, methods, KLoM. Four wings stand
+beside them: `theory` (closed forms), `experiment` (ensembles, records), `page` (figures, verdicts), `build` (chapters
+into a book). Nothing is imported here, so that `import unlearning.klom` needs torch, numpy and scipy only.
 """
 
 __version__ = "0.1.0"

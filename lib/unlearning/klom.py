@@ -1,26 +1,26 @@
-"""KLoM, the KL divergence between the margin distributions of unlearned models and of oracles, and how far to trust it.
+"""KLoM: the KL divergence between the margin distributions of unlearned models and of oracles.
 
-Explained in the chapter "Measuring forgetting: KLoM" (`book/klom.py`). Margins come in (models, points) tensors, on any
-device; scores come back as (points,) float64 tensors in nats. The definition is that of the paper's experiments
-(Section 3 and the published evaluation code), with its choices made visible as arguments.
+Margins come in (models, points) tensors, on any device; scores come back as (points,) float64 tensors in nats. The
+definition is that of the paper's experiments (Section 3 and the published evaluation code), with its choices made
+visible as arguments.
 
-Order of reading: `margins`; `klom` and its three steps (edges, counts, divergence); what a score is read against
-(`ceiling`, `robust_klom`, `occupancy`, two floors, two intervals); last `summarize`: one group in one row.
+Order of reading: `margins`; `klom` and its three steps (edges, counts, divergence); what shows that a score cannot be
+trusted (`ceiling`, `robust_klom`, `occupancy`). Floors and intervals are in `uncertainty`.
 """
 
 import math
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-import numpy as np
 import torch
-from scipy.stats import beta, norm
 from torch import Tensor
 
 DIRECTIONS = ("oracle_to_unlearned", "unlearned_to_oracle")
 FENCE = 3.0  # "far out" in Tukey's box plot: 3 interquartile ranges beyond a quartile (2 in a million, if Gaussian)
-CHUNK = {"cpu": 1 << 20, "cuda": 1 << 25}  # margins per chunk: small enough for a CPU's cache, large enough for a GPU
+CHUNK = {
+    "cpu": 1 << 20,
+    "cuda": 1 << 25,
+}  # margins per chunk: small enough for a CPU's cache, large enough for a GPU
 
 
 def margins(logits: Tensor, labels: Tensor) -> Tensor:
@@ -30,7 +30,9 @@ def margins(logits: Tensor, labels: Tensor) -> Tensor:
     Returns (...), float32 or wider (half precision is widened first). ValueError on bad shapes or labels.
     """
     if logits.ndim < 1 or logits.shape[-1] < 2:
-        raise ValueError(f"logits need a last dimension of at least 2 classes, got shape {tuple(logits.shape)}")
+        raise ValueError(
+            f"logits need a last dimension of at least 2 classes, got shape {tuple(logits.shape)}"
+        )
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise ValueError(f"labels must be integers (class indices), got {labels.dtype}")
     if labels.numel() and not 0 <= int(labels.min()) <= int(labels.max()) < logits.shape[-1]:
@@ -42,7 +44,9 @@ def margins(logits: Tensor, labels: Tensor) -> Tensor:
         index = labels.long().to(logits.device).expand(logits.shape[:-1]).unsqueeze(-1)
     except RuntimeError as error:
         shapes = f"{tuple(labels.shape)} and {tuple(logits.shape)}"
-        raise ValueError(f"labels must broadcast to the leading dimensions of logits, got shapes {shapes}") from error
+        raise ValueError(
+            f"labels must broadcast to the leading dimensions of logits, got shapes {shapes}"
+        ) from error
     others = logits.scatter(-1, index, -torch.inf)
     return logits.gather(-1, index).squeeze(-1) - others.logsumexp(-1)
 
@@ -70,23 +74,32 @@ def klom(
     Infinite margins are clipped; a NaN counts as −clip, and a RuntimeWarning says how many there were: the result is
     always finite. ValueError on wrong shapes, no models, or options outside their range.
     """
-    _check_ensembles(unlearned, oracle)
+    check_ensembles(unlearned, oracle)
     _check_options(direction, bins, eps, clip)
-    scores = [_divergence(p, q, eps) for p, q in _histograms(unlearned, oracle, direction, bins, clip, drop_max)]
+    scores = [
+        _divergence(p, q, eps)
+        for p, q in _histograms(unlearned, oracle, direction, bins, clip, drop_max)
+    ]
     return _joined(scores, oracle)
 
 
-def _check_ensembles(unlearned: Tensor, oracle: Tensor, warn: bool = True) -> None:
+def check_ensembles(unlearned: Tensor, oracle: Tensor, warn: bool = True) -> None:
     for name, x in (("unlearned", unlearned), ("oracle", oracle)):
         if x.ndim != 2 or x.shape[0] < 1 or not x.is_floating_point():
-            raise ValueError(f"{name} must be a (models, points) tensor of floats with at least one model, "
-                             f"got shape {tuple(x.shape)}, {x.dtype}")
+            raise ValueError(
+                f"{name} must be a (models, points) tensor of floats with at least one model, "
+                f"got shape {tuple(x.shape)}, {x.dtype}"
+            )
     if unlearned.shape[1] != oracle.shape[1] or unlearned.device != oracle.device:
-        raise ValueError(f"both ensembles must score the same points on one device, got {tuple(unlearned.shape)} on "
-                         f"{unlearned.device} and {tuple(oracle.shape)} on {oracle.device}")
+        raise ValueError(
+            f"both ensembles must score the same points on one device, got {tuple(unlearned.shape)} on "
+            f"{unlearned.device} and {tuple(oracle.shape)} on {oracle.device}"
+        )
     if warn and (nan := count_nan(unlearned, oracle)):
         total = unlearned.numel() + oracle.numel()
-        warnings.warn(f"{nan} of {total} margins are NaN and count as -clip", RuntimeWarning, stacklevel=4)
+        warnings.warn(
+            f"{nan} of {total} margins are NaN and count as -clip", RuntimeWarning, stacklevel=4
+        )
 
 
 def _check_options(direction: str, bins: int, eps: float, clip: float) -> None:
@@ -110,13 +123,22 @@ def _joined(chunks: list[Tensor], like: Tensor) -> Tensor:
 
 
 def _histograms(
-    unlearned: Tensor, oracle: Tensor, direction: str, bins: int, clip: float, drop_max: bool, robust: bool = False
+    unlearned: Tensor,
+    oracle: Tensor,
+    direction: str,
+    bins: int,
+    clip: float,
+    drop_max: bool,
+    robust: bool = False,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """P and Q, each (bins, chunk) float64 with columns that sum to 1, chunk by chunk of points."""
     for u, o in _chunks(unlearned, oracle, clip):
         p, q = (o, u) if direction == "oracle_to_unlearned" else (u, o)
         edges = _edges(*(_whiskers(p, q) if robust else _joint_range(p, q)), bins, p.dtype)
-        above_p, above_q = _above(p, edges), _above(q, edges)  # the last rows hold the samples at the joint maximum
+        above_p, above_q = (
+            _above(p, edges),
+            _above(q, edges),
+        )  # the last rows hold the samples at the joint maximum
         kept = (above_p[-1] < len(p)) & (above_q[-1] < len(q)) & (drop_max and not robust)
         for above in (above_p, above_q):
             above[-1] *= kept  # 0 closes the last bin
@@ -129,7 +151,9 @@ def _chunks(unlearned: Tensor, oracle: Tensor, clip: float) -> Iterator[tuple[Te
     models = max(len(unlearned), len(oracle))
     size = max(1, CHUNK.get(oracle.device.type, CHUNK["cpu"]) // models)
     for u, o in zip(unlearned.split(size, 1), oracle.split(size, 1), strict=True):
-        yield tuple(x.to(dtype).nan_to_num(nan=-clip).clamp_(-clip, clip) for x in (u, o))  # nan_to_num copies
+        yield tuple(
+            x.to(dtype).nan_to_num(nan=-clip).clamp_(-clip, clip) for x in (u, o)
+        )  # nan_to_num copies
 
 
 def _joint_range(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -146,21 +170,30 @@ def _edges(low: Tensor, high: Tensor, bins: int, dtype: torch.dtype) -> Tensor:
     k = torch.arange(bins + 1, dtype=torch.float64, device=low.device)[:, None]
     width = high - low
     step = width / bins
-    edges = torch.where(step > 0, k * step, k / bins * width) + low  # the second form: step underflows, as in numpy
+    edges = (
+        torch.where(step > 0, k * step, k / bins * width) + low
+    )  # the second form: step underflows, as in numpy
     edges[-1] = high
     if dtype == torch.float64:
         return edges
     rounded = edges.to(dtype)
-    return torch.where(rounded < edges, torch.nextafter(rounded, rounded.new_tensor(torch.inf)), rounded)
+    return torch.where(
+        rounded < edges, torch.nextafter(rounded, rounded.new_tensor(torch.inf)), rounded
+    )
 
 
 def _above(x: Tensor, edges: Tensor) -> Tensor:
     """Number of samples at or above each edge, (bins + 1, points). One compare and one sum per edge take less time than
     one search per sample, and no index is ever built. All samples count as above the first edge: it is open below."""
-    above, flags = torch.empty(edges.shape, dtype=torch.float64, device=x.device), torch.empty_like(x)
+    above, flags = (
+        torch.empty(edges.shape, dtype=torch.float64, device=x.device),
+        torch.empty_like(x),
+    )
     above[0] = len(x)
     for k in range(1, len(edges)):
-        above[k] = torch.ge(x, edges[k], out=flags).sum(0)  # 0.0 and 1.0 in x's dtype: exact up to 2^24 models
+        above[k] = torch.ge(x, edges[k], out=flags).sum(
+            0
+        )  # 0.0 and 1.0 in x's dtype: exact up to 2^24 models
     return above
 
 
@@ -176,24 +209,37 @@ def _divergence(p: Tensor, q: Tensor, eps: float) -> Tensor:
 
 @torch.no_grad()
 def ceiling(
-    unlearned: Tensor, oracle: Tensor, *, direction: str = "oracle_to_unlearned", bins: int = 20, eps: float = 1e-5,
-    clip: float = 100.0, drop_max: bool = True,
+    unlearned: Tensor,
+    oracle: Tensor,
+    *,
+    direction: str = "oracle_to_unlearned",
+    bins: int = 20,
+    eps: float = 1e-5,
+    clip: float = 100.0,
+    drop_max: bool = True,
 ) -> Tensor:
     """Largest score that each point's P allows: ln(1/eps + K) − H(P) nats, (points,); K is the number of bins P uses.
 
     It is reached when no sample of Q falls in a bin of P: Q' is then eps in those K bins and sums to 1 + K·eps before
     it is normalised. H(P) is the entropy of P. The usual short form ln(1/eps) − H(P) is smaller by at most K·eps.
     """
-    _check_ensembles(unlearned, oracle)
+    check_ensembles(unlearned, oracle)
     _check_options(direction, bins, eps, clip)
-    tops = [((p > 0).double().sum(0) + 1 / eps).log() + torch.special.xlogy(p, p).sum(0)
-            for p, _ in _histograms(unlearned, oracle, direction, bins, clip, drop_max)]
+    tops = [
+        ((p > 0).double().sum(0) + 1 / eps).log() + torch.special.xlogy(p, p).sum(0)
+        for p, _ in _histograms(unlearned, oracle, direction, bins, clip, drop_max)
+    ]
     return _joined(tops, oracle)
 
 
 @torch.no_grad()
 def robust_klom(
-    unlearned: Tensor, oracle: Tensor, *, direction: str = "oracle_to_unlearned", bins: int = 20, eps: float = 1e-5,
+    unlearned: Tensor,
+    oracle: Tensor,
+    *,
+    direction: str = "oracle_to_unlearned",
+    bins: int = 20,
+    eps: float = 1e-5,
     clip: float = 100.0,
 ) -> Tensor:
     """KLoM whose bins a few diverged models cannot stretch, (points,) nats.
@@ -203,7 +249,7 @@ def robust_klom(
     exactly `klom(..., drop_max=False)`, on the same scale with the same floor and ceiling; up to a quarter of either
     ensemble may diverge before the range follows. (Quantile bins would be as robust, but change scale and floor.)
     """
-    _check_ensembles(unlearned, oracle)
+    check_ensembles(unlearned, oracle)
     _check_options(direction, bins, eps, clip)
     pairs = _histograms(unlearned, oracle, direction, bins, clip, drop_max=False, robust=True)
     return _joined([_divergence(p, q, eps) for p, q in pairs], oracle)
@@ -215,7 +261,9 @@ def _whiskers(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     for x in (a, b):
         ranked, place = x.sort(0).values, (len(x) - 1) / 4
         lower, upper = math.floor(place), math.ceil(place)
-        first = torch.lerp(ranked[lower], ranked[upper], place - lower)  # quartiles as numpy.percentile has them
+        first = torch.lerp(
+            ranked[lower], ranked[upper], place - lower
+        )  # quartiles as numpy.percentile has them
         third = torch.lerp(ranked[-1 - lower], ranked[-1 - upper], place - lower)
         reach = FENCE * (third - first)
         inside = (x >= first - reach) & (x <= third + reach)
@@ -229,132 +277,9 @@ def occupancy(unlearned: Tensor, oracle: Tensor, *, clip: float = 100.0) -> Tens
 
     The bins shrink to this share of their number. A low occupancy means a collapsed range: `klom` is then too small.
     """
-    _check_ensembles(unlearned, oracle)
+    check_ensembles(unlearned, oracle)
     shares = []
     for u, o in _chunks(unlearned, oracle, clip):
         low, high, bottom, top = (x.double() for x in (*_whiskers(u, o), *_joint_range(u, o)))
         shares.append(torch.where(bottom < top, (high - low) / (top - bottom), 1.0))
     return _joined(shares, oracle)
-
-
-def permutation_floor(unlearned: Tensor, oracle: Tensor, *, splits: int = 20, seed: int = 0, **options) -> Tensor:
-    """Scores of `splits` random re-divisions of the pooled models, (splits, points) nats: KLoM if nothing had differed.
-
-    Whole models are exchanged, so the dependence between points stays. Read one percentile per row, or one column as a
-    point's null distribution. The pool keeps the outliers of both ensembles: it cannot show a collapsed range, which
-    `gaussian_floor` and `occupancy` do. **options go to `klom`. The seed gives the same splits on every device.
-    """
-    _check_ensembles(unlearned, oracle)
-    if splits < 1:
-        raise ValueError(f"splits must be at least 1, got {splits}")
-    pool = torch.cat([unlearned, oracle])
-    generator = torch.Generator().manual_seed(seed)
-    orders = [torch.randperm(len(pool), generator=generator).to(pool.device) for _ in range(splits)]
-    n = len(unlearned)
-    return torch.stack([klom(pool[order[:n]], pool[order[n:]], **options) for order in orders])
-
-
-def gaussian_floor(models: int, oracles: int | None = None, *, points: int = 4000, seed: int = 0, **options) -> Tensor:
-    """Scores of two simulated ensembles with the same Gaussian margins at every point, (points,) nats.
-
-    KLoM does not change when all margins of a point are shifted or scaled together (inside the clip), so one table over
-    the number of models serves every mean and variance. **options go to `klom`.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    draws = (torch.randn(n, points, generator=generator) for n in (models, models if oracles is None else oracles))
-    return klom(*draws, **options)
-
-
-def point_interval(scores: Tensor, *, percent: float = 95.0, level: float = 0.95) -> tuple[float, float]:
-    """Bootstrap interval of a percentile over points: what another sample of points would change, models fixed.
-
-    Resampling is not needed: an order statistic's bootstrap distribution is a beta distribution of its rank (Efron 1979
-    computes it exactly). Where the percentile lies between two order statistics, the outer one gives each end.
-    """
-    ranked = np.sort(scores.cpu().numpy())
-    n, rank, tail = len(ranked), percent / 100 * (len(ranked) - 1), (1 - level) / 2
-    below, above = math.floor(rank) + 1, math.ceil(rank) + 1
-    first = math.ceil(n * beta.ppf(tail, below, n + 1 - below))
-    last = math.ceil(n * beta.ppf(1 - tail, above, n + 1 - above))
-    return float(ranked[max(first, 1) - 1]), float(ranked[min(last, n) - 1])
-
-
-def model_interval(
-    unlearned: Tensor, oracle: Tensor, *, percent: float = 95.0, level: float = 0.95, subsets: int = 40, seed: int = 0,
-    **options,
-) -> tuple[float, float]:
-    """Interval of the percentile over points if both ensembles were trained again with other seeds, points fixed.
-
-    Delete-d jackknife (Shao and Wu 1989): random subsets of each ensemble without its d = N/3 models; their variance
-    times (N − d)/d; a normal interval around the full score. In simulations it was 1.1 to 1.7 times too wide.
-    The ordinary bootstrap fails here: its resamples repeat models, so they score like smaller ensembles, far
-    above the score that they should surround. Needs at least 2 models in each ensemble. **options go to `klom`.
-    """
-    _check_ensembles(unlearned, oracle)
-    if min(len(unlearned), len(oracle)) < 2:
-        raise ValueError(f"an interval needs at least 2 models in each ensemble, got {len(unlearned)}, {len(oracle)}")
-    generator = torch.Generator().manual_seed(seed)
-    kept = [len(x) - max(1, len(x) // 3) for x in (unlearned, oracle)]
-    values = []
-    for _ in range(subsets):
-        parts = (x[torch.randperm(len(x), generator=generator)[:n].to(x.device)]
-                 for x, n in zip((unlearned, oracle), kept, strict=True))
-        values.append(_percentile(klom(*parts, **options), percent))
-    scale = max(n / (len(x) - n) for x, n in zip((unlearned, oracle), kept, strict=True))
-    error = math.sqrt(scale * np.var(values, ddof=1)) * norm.ppf((1 + level) / 2)
-    centre = _percentile(klom(unlearned, oracle, **options), percent)
-    return max(0.0, float(centre - error)), float(centre + error)
-
-
-def _percentile(scores: Tensor, percent: float) -> float:
-    return float(np.percentile(scores.cpu().numpy(), percent))
-
-
-@dataclass(frozen=True)
-class Summary:
-    """KLoM of one group of points with everything it must be read against. Nats unless stated otherwise."""
-
-    p95: float  # 95th percentile over points of the score: the paper's statistic
-    low: float  # lower end of its 95% interval over models (`model_interval`)
-    high: float  # upper end
-    points_low: float  # lower end of its 95% interval over points (`point_interval`)
-    points_high: float  # upper end
-    mean: float  # mean over points
-    robust_p95: float  # 95th percentile of `robust_klom`
-    floor: float  # P95 that the pooled models score, re-divided at random: mean of `permutation_floor`
-    gaussian_floor: float  # P95 of two equal Gaussian ensembles of these sizes
-    ceiling: float  # 95th percentile of `ceiling`: the score cannot exceed it
-    collapsed: float  # fraction of points where far-out models take more than half of the range (`occupancy` < 1/2)
-    nan: int  # NaN margins in both ensembles, counted as −clip
-    models: int  # unlearned models N
-    oracles: int  # oracles
-    points: int  # points in the group
-
-
-def summarize(
-    unlearned: Tensor, oracle: Tensor, *, splits: int = 20, subsets: int = 40, seed: int = 0, **options
-) -> Summary:
-    """`Summary` of one group: (models, points) margins of at least 2 models per ensemble and 1 point.
-
-    splits, subsets: how many random divisions the floor and the interval use. **options go to `klom`.
-    """
-    _check_ensembles(unlearned, oracle, warn=False)
-    if not oracle.shape[1]:
-        raise ValueError("a group needs at least one point, got none")
-    clip = options.get("clip", 100.0)
-    nan = count_nan(unlearned, oracle)
-    unlearned, oracle = unlearned.nan_to_num(nan=-clip), oracle.nan_to_num(nan=-clip)  # reported in the summary
-    scores = klom(unlearned, oracle, **options)
-    low, high = model_interval(unlearned, oracle, subsets=subsets, seed=seed, **options)
-    points_low, points_high = point_interval(scores)
-    null = permutation_floor(unlearned, oracle, splits=splits, seed=seed, **options)
-    gaussian = gaussian_floor(len(unlearned), len(oracle), seed=seed, **options)
-    robust = robust_klom(unlearned, oracle, **{k: v for k, v in options.items() if k != "drop_max"})
-    return Summary(
-        p95=_percentile(scores, 95), low=low, high=high, points_low=points_low, points_high=points_high,
-        mean=float(scores.mean()), robust_p95=_percentile(robust, 95),
-        floor=float(np.mean([_percentile(row, 95) for row in null])), gaussian_floor=_percentile(gaussian, 95),
-        ceiling=_percentile(ceiling(unlearned, oracle, **options), 95),
-        collapsed=float((occupancy(unlearned, oracle, clip=clip) < 0.5).double().mean()),
-        nan=nan, models=len(unlearned), oracles=len(oracle), points=oracle.shape[1],
-    )

@@ -1,0 +1,1 @@
+"""Chapters into notebooks, notebooks into the book."""

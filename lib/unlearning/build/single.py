@@ -1,0 +1,153 @@
+"""One chapter with other parameters (`unlearning run`), and the README's picture."""
+
+import argparse
+import ast
+import json
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from unlearning.build import chapters
+from unlearning.build.book import Progress
+from unlearning.build.execute import ChapterFailed, execute, prepare_environment
+from unlearning.build.render import render, save, stage
+from unlearning.build.values import read_values
+from unlearning.errors import Refused
+from unlearning.files import ROOT
+from unlearning.page import ledger
+
+
+def run(name: str, values: dict[str, object], out: Path, root: Path = ROOT) -> dict:
+    """Execute one chapter with other parameters; write notebook, HTML, figures and numbers to `out`; return the numbers.
+
+    `out` must be new or empty. It appears when everything is done; what a failed run had written stays in `OUT.part`.
+    """
+    source = chapters.path_of(name, root)
+    notebook, values = chapters.read(source), chapters.overrides(source, values)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise Refused(
+            f"{out} is not empty: choose another --out, or remove it (results are never overwritten)"
+        )
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    progress = Progress(
+        {name: len([c for c in notebook.cells if c.cell_type == "code"]) + bool(values)}
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        prepare_environment(Path(scratch))
+        try:
+            done = execute(name, notebook, values, part, lambda: progress.cell(name))
+        except ChapterFailed as error:
+            save(error.notebook, part / f"{name}.ipynb")
+            raise
+        save(done, part / f"{name}.ipynb")
+        record = {
+            "chapter": name,
+            "parameters": chapters.defaults(name, root) | values,
+            **contents(name, done),
+        }
+        (part / "results.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        for at, picture in enumerate(pictures(done), 1):
+            (part / "figures").mkdir(exist_ok=True)
+            (part / "figures" / f"{at:02d}.svg").write_text(picture)
+        staged = stage({name: done}, root, Path(scratch) / "stage", strict=False)
+        shutil.move(render(staged, strict=False), part / "html")
+    if out.exists():
+        out.rmdir()
+    part.rename(out)
+    return record
+
+
+def contents(name: str, executed: NotebookNode) -> dict:
+    """The numbers of an executed chapter: glued values by name, verdicts and errata."""
+    glued = {}
+    for cell in executed.cells:
+        for output in cell.get("outputs", []):
+            book = output.get("metadata", {}).get("scrapbook", {})
+            if "name" in book:
+                text = next(v for k, v in output.data.items() if k.endswith("text/plain"))
+                try:
+                    glued[book["name"]] = ast.literal_eval(text)
+                except (ValueError, SyntaxError):
+                    glued[book["name"]] = text
+    return {"numbers": glued, "verdicts": ledger.facts(name, executed)}
+
+
+def pictures(executed: NotebookNode) -> list[str]:
+    """All SVG panels of an executed chapter, in order, each a document of its own."""
+    outputs = (
+        o
+        for cell in executed.cells
+        for o in cell.get("outputs", [])
+        if "text/html" in o.get("data", {})
+    )
+    return [
+        svg for o in outputs for svg in re.findall(r"<svg.*?</svg>", o.data["text/html"], re.DOTALL)
+    ]
+
+
+def overview(root: Path = ROOT) -> Path:
+    """Write the README's picture from the first figure of the built first page; return its path.
+
+    The panels stand side by side on a white card, because a picture in a README cannot follow the reader's theme.
+    """
+    executed = nbformat.read(root / "_build" / "executed" / f"{chapters.in_toc(root)[0]}.ipynb", 4)
+    panels = []
+    for at, panel in enumerate(pictures(executed)[:2]):
+        x0, y0, width, height = re.search(r'viewBox="(\S+) (\S+) (\S+) (\S+)"', panel).groups()
+        panels.append(
+            f'<g transform="translate({at * float(width):g} 0)">{panel}</g>'.replace(
+                'style="width:100%;height:auto"', f'width="{width}" height="{height}"'
+            )
+        )
+    size = f'viewBox="0 0 {2 * float(width):g} {height}" width="{2 * float(width):g}" height="{height}"'
+    card = f'<svg {size} xmlns="http://www.w3.org/2000/svg" color="#222"><rect width="100%" height="100%" fill="#fff"/>'
+    target = root / "book" / "_static" / "overview.svg"
+    target.write_text(card + "".join(panels) + "</svg>\n")
+    return target
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `unlearning run`."""
+    add = parser.add_argument
+    add("chapter")
+    add(
+        "-p",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        dest="pairs",
+        help="may be repeated",
+    )
+    add(
+        "-f",
+        metavar="FILE.yml",
+        dest="files",
+        action="append",
+        default=[],
+        help="name: value per line; -p wins",
+    )
+    add("--out", metavar="DIR", help="a new folder (default: the next free runs/CHAPTER-N)")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Exit status 0; refusals and failures are raised."""
+    values: dict[str, object] = {}
+    for file in arguments.files:
+        values |= read_values(Path(file))
+    for name, value in arguments.pairs:  # the command line wins over files
+        values[name] = value
+    source = chapters.path_of(arguments.chapter)
+    numbered = (Path("runs") / f"{source.stem}-{i}" for i in range(1, 10**6))
+    out = Path(arguments.out) if arguments.out else next(p for p in numbered if not p.exists())
+    record = run(source.stem, values, out)
+    for fact in record["verdicts"]:
+        print(f"{fact['id']}: {fact['verdict']}")
+    print(f"{out}/{source.stem}.ipynb, {out}/html/book/{source.stem}.html, {out}/results.json")
+    return 0

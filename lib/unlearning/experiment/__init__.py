@@ -1,0 +1,1 @@
+"""Ensembles trained, unlearned, scored and recorded: torch, numpy and scipy only."""

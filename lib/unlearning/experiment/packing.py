@@ -1,0 +1,364 @@
+"""An experiment's ensembles as a few small files, so that anyone can score a method without training an oracle.
+
+    unlearning pack --from runs/laptop --out results/margins
+
+    OUT/PRESET/SET.npz           oracle (N, points) float16: margins; points, source (points,) int32; meta: JSON text
+    OUT/PRESET/pretrained.npz    pretrained (N, points) float16 on the points of all sets; points; meta
+
+Points stand in the order forget, retain, val. `points` are positions in the run's training points followed by its
+validation points; `source` are indices in the whole data set's own training list (forget, retain) or test list (val).
+Plain NumPy reads them: numpy.load(FILE)["oracle"].
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from unlearning import datasets, forget_sets, klom
+from unlearning.errors import Refused
+from unlearning.experiment import layout, provenance, results
+from unlearning.experiment.layout import Context, open_context
+from unlearning.experiment.presets import Preset, preset
+from unlearning.files import ROOT, write_whole
+from unlearning.training import Recipe
+
+FOLDER = ROOT / "results" / "margins"  # the packs that come with the repository
+POINTS = 2000  # retain points in a pack at most, and as many validation points
+FORGET = 1000  # forget points in a pack at most: a larger set is represented by so many of it
+SET_LIMIT, TOTAL_LIMIT = (
+    1_000_000,
+    10_000_000,
+)  # bytes of one set's file, and of all packs in a folder
+SIZES = (50, 100, 200, 300, 500, 1000, 2000, 5000)  # points in `subsample`'s table
+CLIP = 100.0  # margins beyond ± this are equal to KLoM; float16 ends at 65,504
+
+
+@dataclass(frozen=True)
+class Pack:
+    """The oracles of one forget set, and the models that a method starts from, on the same points."""
+
+    name: str  # PRESET/SET
+    oracle: np.ndarray  # (N, points) float32: margins, as float16 holds them
+    pretrained: np.ndarray  # (N', points) float32
+    points: (
+        np.ndarray
+    )  # (points,) positions in the run's training points, followed by its validation points
+    source: np.ndarray  # (points,) indices in the whole data set's own training or test list
+    meta: dict  # what the models are and where they come from; "groups": points of each group, in order
+
+    def groups(self) -> dict[str, slice]:
+        """Columns of each group: forget, retain, val."""
+        ends = np.cumsum([0, *self.meta["groups"].values()]).tolist()
+        return {name: slice(*ends[i : i + 2]) for i, name in enumerate(self.meta["groups"])}
+
+
+def rounded(margins: np.ndarray) -> np.ndarray:
+    """Margins as a pack holds them: clipped to ±CLIP, float16 (off by at most 1/256 below 16); NaN stays.
+
+    Only packed margins are rounded, not those that are compared with them: a diverged model's are far off, where
+    float16 is coarse.
+    """
+    return np.clip(margins, -CLIP, CLIP).astype(np.float16)
+
+
+def subsample(
+    scores: np.ndarray, sizes: tuple[int, ...] = SIZES, draws: int = 1000, seed: int = 0
+) -> list[dict]:
+    """How far a sub-sample of points moves the 95th percentile: one row for each size below len(scores).
+
+    scores (points,): KLoM of each point, nats. `draws` times, `points` of them are drawn without replacement; mean,
+    low and high are the mean and the 2.5th and 97.5th percentiles of their 95th percentiles, nats.
+    """
+    generator, rows = np.random.default_rng(seed), []
+    for size in (k for k in sizes if k < len(scores)):
+        drawn = [
+            np.percentile(generator.choice(scores, size, replace=False, shuffle=False), 95)
+            for _ in range(draws)
+        ]
+        low, high = np.percentile(drawn, [2.5, 97.5])
+        rows.append(
+            {"points": size, "mean": float(np.mean(drawn)), "low": float(low), "high": float(high)}
+        )
+    return rows
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def pack(run: Path, out: Path, root: str | None = None) -> list[tuple[Path, dict]]:
+    """Packs every forget set of an experiment's folder that has oracles: (file, meta) of each file written.
+
+    root: folder of the data files. Nothing is written unless everything fits. Raises Refused for a folder that is no
+    run or holds fewer than 2 models, for packs of other sets in the way, and for files above SET_LIMIT or TOTAL_LIMIT.
+    """
+    context = _open_run(run, root)
+    counts = {
+        name: layout.whole(context.folder(f"{name}/oracle")) for name in context.preset.forget_sets
+    }
+    names, models = (
+        [name for name, count in counts.items() if count > 1],
+        layout.whole(context.folder("pretrained")),
+    )
+    if not names or models < 2:
+        raise Refused(
+            f"{run}: {models} pretrained models and {max(counts.values(), default=0)} oracles; a pack needs "
+            "at least 2 of each: let the experiment go on first"
+        )
+    pretrained = _margins(context, "pretrained", models)
+    head = {
+        "dataset": context.preset.dataset,
+        "preset": context.preset.name,
+        "train_size": len(context.data.labels),
+        "val_size": len(context.data.val_labels),
+        "run": json.loads((run / "run.json").read_text()),
+        "packed_by": provenance.provenance("cpu"),
+    }
+    source = _source(context)
+    files, used = {}, set()
+    for name in names:
+        groups, oracle = _points(context, name), _margins(context, f"{name}/oracle", counts[name])
+        points = np.concatenate(list(groups.values())).astype(np.int32)
+        used.update(points.tolist())
+        meta = head | {
+            "forget_set": name,
+            "models": counts[name],
+            "forget_size": len(context.forget(name)),
+            "groups": {k: len(v) for k, v in groups.items()},
+            "sha256": _digest(oracle),
+            "trained": _trained(context, name),
+            "subsample": _subsamples(pretrained, oracle, groups, head["train_size"]),
+        }
+        files[f"{name}.npz"] = {
+            "oracle": rounded(oracle[:, points]),
+            "points": points,
+            "source": source[points],
+            "meta": np.array(json.dumps(meta)),
+        }
+    points = np.array(sorted(used), np.int32)
+    meta = head | {"models": models, "sha256": _digest(pretrained)}
+    files["pretrained.npz"] = {
+        "pretrained": rounded(pretrained[:, points]),
+        "points": points,
+        "meta": np.array(json.dumps(meta)),
+    }
+    return _write(out, context.preset.name, files)
+
+
+def _open_run(run: Path, root: str | None) -> Context:
+    """The run's own preset and data: everything that run.json says, and the forget sets found there."""
+    try:
+        told = json.loads((run / "run.json").read_text())
+        own = {
+            f.name: told[f.name]
+            for f in fields(Preset)
+            if f.name in told and f.name not in ("name", "recipe")
+        }
+        found = preset(told["name"], **own, recipe=Recipe(**told["recipe"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, Refused):
+            raise
+        raise Refused(
+            f"{run}: no run of `unlearning experiment` (run.json: {error}); give its --out folder"
+        ) from None
+    sets = tuple(sorted(path.stem for path in (run / "forget_sets").glob("*.json")))
+    return open_context(replace(found, forget_sets=sets), run, root, "cpu")
+
+
+def _margins(context: Context, role: str, models: int) -> np.ndarray:
+    """(models, all points) float32."""
+    return layout.load(role, replace(context, preset=replace(context.preset, models=models)))[
+        "margins"
+    ][0]
+
+
+def _points(context: Context, name: str) -> dict[str, np.ndarray]:
+    """Positions of the packed points by group: those on which the run scores its methods, within the limits."""
+    p, forget = context.preset, context.forget(name)
+    kept = (min(POINTS, p.scored_retain or POINTS), min(POINTS, p.scored_val or POINTS))
+    groups = forget_sets.scored_points(context.data, forget, *kept, p.seed)
+    if len(forget) > FORGET:
+        groups["forget"] = np.sort(
+            np.random.default_rng([p.seed, len(forget)]).choice(forget, FORGET, replace=False)
+        )
+    return groups
+
+
+def _source(context: Context) -> np.ndarray:
+    """(all points,) int32: where `data.load` took each point from, in the whole data set's own lists."""
+    p = context.preset
+    cut = p.train_images is not None or p.val_images is not None
+    whole = datasets.load(p.dataset, context.root) if cut else context.data
+    kept = (
+        datasets._subset(len(whole.labels), p.train_images, p.seed, "training"),
+        datasets._subset(len(whole.val_labels), p.val_images, p.seed + 1, "validation"),
+    )
+    return torch.cat(kept).numpy().astype(np.int32)
+
+
+def _digest(margins: np.ndarray) -> str:
+    """SHA-256 of all margins of an ensemble in float32: ties a pack to the run that it was made of."""
+    return hashlib.sha256(np.ascontiguousarray(margins, np.float32).tobytes()).hexdigest()
+
+
+def _trained(context: Context, name: str) -> dict | None:
+    """Provenance (commit, code, versions, device) of the run's latest record on this set; None without one."""
+    found = [r for r in results.read(context.out / "results.jsonl") if r["forget_set"] == name]
+    return found[-1]["provenance"] if found else None
+
+
+def _subsamples(
+    pretrained: np.ndarray, oracle: np.ndarray, groups: dict[str, np.ndarray], n: int
+) -> dict:
+    """What the choice of points does to the P95 of doing nothing, for retain and val: all, the packed, drawn ones."""
+    models = min(len(pretrained), len(oracle))
+    scores = klom.klom(
+        torch.from_numpy(pretrained[:models]), torch.from_numpy(oracle[:models])
+    ).numpy()
+    every = {
+        "retain": np.setdiff1d(np.arange(n), groups["forget"]),
+        "val": np.arange(n, len(scores)),
+    }
+    return {
+        g: {
+            "points": len(members),
+            "p95": float(np.percentile(scores[members], 95)),
+            "packed": len(groups[g]),
+            "packed_p95": float(np.percentile(scores[groups[g]], 95)),
+            "drawn": subsample(scores[members]),
+        }
+        for g, members in every.items()
+    }
+
+
+def _write(
+    out: Path, name: str, files: dict[str, dict[str, np.ndarray]]
+) -> list[tuple[Path, dict]]:
+    folder, made = out / name, {}
+    in_the_way = sorted(path.name for path in folder.glob("*.npz") if path.name not in files)
+    if in_the_way:
+        raise Refused(
+            f"{folder}: {', '.join(in_the_way)} belong to no set of this run; remove them, or choose "
+            "another --out"
+        )
+    for file, arrays in files.items():
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        made[folder / file] = buffer.getvalue()
+        if file != "pretrained.npz" and len(made[folder / file]) > SET_LIMIT:
+            raise Refused(
+                f"{file}: {len(made[folder / file])} bytes, allowed {SET_LIMIT}; pack fewer models"
+            )
+    others = sum(path.stat().st_size for path in out.rglob("*.npz") if path not in made)
+    total = others + sum(map(len, made.values()))
+    if total > TOTAL_LIMIT:
+        raise Refused(
+            f"{out}: {total} bytes with these packs, allowed {TOTAL_LIMIT}; remove packs that nobody needs"
+        )
+    for path, content in made.items():
+        write_whole(path, lambda file, c=content: file.write(c))
+    return [(folder / file, json.loads(str(arrays["meta"]))) for file, arrays in files.items()]
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def available(folder: Path = FOLDER) -> list[str]:
+    """Names of the packs below a folder: PRESET/SET."""
+    found = (path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.npz"))
+    return sorted(name for name in found if not name.endswith("pretrained"))
+
+
+def read(name: str, folder: Path = FOLDER) -> Pack:
+    """The pack PRESET/SET below `folder`, or that of a path ending in .npz. Refused if it is missing or damaged."""
+    if not name.endswith(".npz") and name not in available(folder):
+        raise Refused(
+            f"unknown pack {name!r}; choose from {', '.join(available(folder)) or 'none in'} ({folder}), or "
+            "give the path of a .npz file that `unlearning pack` wrote"
+        )
+    path = Path(name) if name.endswith(".npz") else folder / f"{name}.npz"
+    own, shared = arrays_of(path), arrays_of(path.with_name("pretrained.npz"))
+    try:
+        meta, points = json.loads(str(own["meta"])), own["points"]
+        at = np.searchsorted(shared["points"], points)
+        found = Pack(
+            f"{meta['preset']}/{meta['forget_set']}",
+            own["oracle"].astype(np.float32),
+            shared["pretrained"][:, at].astype(np.float32),
+            points,
+            own["source"],
+            meta,
+        )
+        sound = (
+            found.oracle.shape[1:] == points.shape == found.source.shape
+            and (shared["points"][at] == points).all()
+            and sum(meta["groups"].values()) == len(points)
+            and min(len(found.oracle), len(found.pretrained)) > 1
+        )
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError):
+        sound = False
+    if not sound:
+        raise Refused(
+            f"{path}: this file and pretrained.npz beside it are no pack; pack the run again"
+        )
+    return found
+
+
+def arrays_of(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a .npz file; no pickle is ever loaded. Refused if it cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        KeyError,
+        NotImplementedError,
+        MemoryError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as error:
+        told = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise Refused(f"{path}: cannot be read as a .npz file of plain arrays ({told})") from None
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `unlearning pack`."""
+    parser.add_argument(
+        "--from", required=True, metavar="RUN", dest="run", help="output folder of an experiment"
+    )
+    parser.add_argument(
+        "--out",
+        default=str(FOLDER),
+        metavar="DIR",
+        help="folder of packs (default: results/margins)",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help=f"folder of the data files (default: ${datasets.ROOT_VARIABLE}, else ./data)",
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Exit status 0; refusals and errors of the disk are raised."""
+    for path, meta in pack(Path(arguments.run), Path(arguments.out), arguments.data):
+        told = (
+            ", ".join(f"{count} {group}" for group, count in meta.get("groups", {}).items())
+            or "the same points"
+        )
+        print(f"{path}  {path.stat().st_size / 1e6:.3f} MB  {meta['models']} models on {told}")
+    return 0

@@ -1,0 +1,89 @@
+"""Records as JSON lines that are only ever added to.
+
+One record is one line: (data set, forget set, method, configuration, number of models) and everything measured for it."""
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from unlearning.errors import Refused
+
+IDENTITY = (
+    "dataset",
+    "preset",
+    "forget_set",
+    "method",
+    "configuration",
+    "epoch",
+    "models",
+)  # what a record is about
+
+
+def append(path: Path, record: dict) -> None:
+    """Adds one line to a JSON-lines file: one write, flushed to the disk, under a lock; earlier lines are untouched.
+
+    A last line that a crash cut short is removed first (it never was a record). Raises OSError on a full disk, with
+    the file as it was, and ValueError for values that JSON does not know (NaN).
+    """
+    line = (json.dumps(record, allow_nan=False) + "\n").encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(
+        path, "a+b", buffering=0
+    ) as file:  # unbuffered: after a failure nothing is left to be written later
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        existing = file.read()
+        tail = existing.rpartition(b"\n")[2]
+        if tail and _parsed(tail) is None:
+            file.truncate(len(existing) - len(tail))
+        elif tail:
+            line = b"\n" + line
+        start = file.seek(0, os.SEEK_END)
+        try:
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(start)
+            raise
+
+
+def read(path: Path) -> list[dict]:
+    """All records of a JSON-lines file, oldest first; a torn last line is left out, any other bad line is an error."""
+    lines = path.read_bytes().split(b"\n") if path.exists() else []
+    records = [_parsed(line) for line in lines[:-1]]
+    if None in records:
+        raise Refused(
+            f"{path}: line {records.index(None) + 1} is not a JSON object; remove or repair that line"
+        )
+    last = _parsed(lines[-1]) if lines and lines[-1] else None
+    return records + ([last] if last is not None else [])
+
+
+def _parsed(line: bytes) -> dict | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def identity(record: dict) -> str:
+    """What a record is about, as text: two records with one identity measure the same thing."""
+    return json.dumps([record.get(name) for name in IDENTITY], sort_keys=True)
+
+
+def latest(records: Iterable[dict]) -> list[dict]:
+    """The last record of each identity, in order of first appearance."""
+    return list({identity(r): r for r in records}.values())
+
+
+def collect(folder: Path, **wanted: object) -> list[dict]:
+    """The latest records of all .jsonl files below `folder` whose fields equal `wanted` (dataset="cifar10", …)."""
+    found = latest(
+        record for path in sorted(Path(folder).rglob("*.jsonl")) for record in read(path)
+    )
+    return [r for r in found if all(r.get(name) == value for name, value in wanted.items())]

@@ -1,0 +1,297 @@
+"""Runs what is missing of an experiment, unit by unit, and records what is complete: `unlearning experiment`.
+
+    unlearning experiment --preset laptop --out runs/laptop --dry-run
+    unlearning experiment --preset laptop --out runs/laptop --time-budget 3600
+
+What a unit found is on the disk before the next one starts there, so a killed run is simply started again."""
+
+import argparse
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from unlearning import datasets, files, forget_sets, methods, training
+from unlearning.errors import Failed, Refused, one_line
+from unlearning.experiment import layout, measure, plan
+from unlearning.experiment.layout import Context, open_context
+from unlearning.experiment.local import Workers, default_workers
+from unlearning.experiment.plan import Unit
+from unlearning.experiment.presets import PRESETS, Preset, preset, staged
+
+# --- running the plan ------------------------------------------------------------------------------------------------
+
+
+def run(
+    p: Preset,
+    out: str | Path,
+    *,
+    root: str | None = None,
+    device: str = "cpu",
+    workers: int | None = None,
+    time_budget: float | None = None,
+    report: Callable[[str], None] | None = print,
+    wait: bool = False,
+) -> list[dict]:
+    """Runs what is missing of an experiment in the folder `out`, and returns the records that now stand for it.
+
+    workers: processes (default: CPU cores; 1 on a GPU), each with one thread; 1 works in this process. time_budget:
+    seconds after which no unit is started that would not end in time. report: called with one line per unit. wait: for
+    another run in this folder to end, instead of refusing.
+    Raises Refused for a request that cannot be served, training.Diverged, OSError (full disk, …); what was recorded
+    before stays. The numbers on a CPU do not depend on workers, interruptions or the order of units.
+    """
+    report = report or (lambda line: None)
+    deadline = time.monotonic() + time_budget if time_budget is not None else None
+    workers = default_workers(device) if workers is None else workers
+    out = Path(out)
+    with files.only_one(out, wait):
+        context = open_context(p, out, root, device)
+        stages = [replace(context, preset=part) for part in staged(p).values()]
+        for stage in stages:
+            _check(stage)
+        layout.settle_identity(context)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with Workers(context, workers) as pool:
+                for stage in stages:
+                    if not _run_all(stage, pool, deadline, report):
+                        break
+        finally:
+            torch.set_num_threads(threads)
+    return [record for stage in stages for record in measure.current(stage)]
+
+
+def _run_all(
+    context: Context, pool: "Workers", deadline: float | None, report: Callable[[str], None]
+) -> bool:
+    """False when the time budget ends it early."""
+    todo = plan.units(context)
+    clock = Clock(todo, context.device, pool.count, report)
+    training = [u for u in todo if u.role == "pretrained"]
+    if not _drain(training, pool, clock, deadline, lambda unit: None):
+        return False
+    layout.settle_forget_sets(context)
+    measure.record(context)
+
+    def done(unit: Unit) -> None:
+        measure.record(context, unit.forget_set, "" if unit.kind == "oracle" else unit.role)
+
+    return _drain([u for u in todo if u.role != "pretrained"], pool, clock, deadline, done)
+
+
+def _drain(
+    todo: list[Unit],
+    pool: "Workers",
+    clock: "Clock",
+    deadline: float | None,
+    done: Callable[[Unit], None],
+) -> bool:
+    """Runs units in order, as many at a time as there are workers; False when the time budget ends it early."""
+    waiting, running = list(todo), {}
+    stopped = False
+    while waiting or running:
+        while waiting and len(running) < pool.count and not stopped:
+            expected = clock.expected(waiting[0].kind, waiting[0].flops)
+            if deadline is not None and time.monotonic() + expected > deadline:
+                stopped = True
+                clock.report(
+                    f"time budget: {len(waiting)} units of this stage are left; the next one would take about "
+                    f"{expected:.0f} s. Run the same command again to go on"
+                )
+                break
+            unit = waiting.pop(0)
+            running[pool.submit(unit)] = unit
+        if not running:
+            break
+        for future in wait(list(running), return_when=FIRST_COMPLETED).done:
+            unit = running.pop(future)
+            clock.finished(unit, pool.result(future))
+            done(unit)
+    return not stopped
+
+
+class Clock:
+    """Rates so far, and what they say about the time left."""
+
+    def __init__(self, todo: list[Unit], device: str, workers: int, report: Callable[[str], None]):
+        self.rates: dict[str, list[float]] = {}  # kind -> [FLOP, seconds]
+        self.assumed = plan.ASSUMED_RATE[device.split(":")[0]]
+        self.left: dict[str, float] = {}  # kind -> FLOP
+        for unit in todo:
+            self.left[unit.kind] = self.left.get(unit.kind, 0.0) + unit.flops
+        self.total, self.done, self.workers, self.report = len(todo), 0, workers, report
+
+    def expected(self, kind: str, flops: float) -> float:
+        """Seconds that work will take: by the measured rate of its kind, else of all kinds, else by assumption."""
+        known = (
+            self.rates.get(kind)
+            or [sum(x) for x in zip(*self.rates.values(), strict=True)]
+            or (self.assumed, 1.0)
+        )
+        return flops * known[1] / known[0]
+
+    def finished(self, unit: Unit, seconds: float) -> None:
+        """Learns from a unit and prints its line."""
+        rate = self.rates.setdefault(unit.kind, [0.0, 0.0])
+        rate[0], rate[1] = rate[0] + unit.flops, rate[1] + seconds
+        self.left[unit.kind] -= unit.flops
+        self.done += 1
+        left = sum(self.expected(kind, flops) for kind, flops in self.left.items()) / self.workers
+        self.report(
+            f"[{self.done}/{self.total}] {unit.role} models {unit.first}-{unit.last}  {seconds:.1f} s  "
+            f"{seconds / unit.models:.2f} s/model  {unit.flops / seconds / 1e9:.1f} GFLOP/s  "
+            f"about {left / 60:.1f} min left"
+        )
+
+
+def _check(context: Context) -> None:
+    """Refused for anything in the preset that could only fail later."""
+    p, n = context.preset, len(context.data.labels)
+    if p.models < 2:
+        raise Refused(f"{p.models} models: a distribution of margins needs at least 2")
+    for name in p.forget_sets:
+        if name.startswith("pc"):
+            forget_sets.forget_set(
+                name, n, np.random.default_rng(0).normal(size=(3, n))
+            )  # its form and size
+        else:
+            forget_sets.forget_set(name, n, root=context.root)
+    for config in p.configs:
+        methods.checked(config)
+    if context.data.images.shape[-1] < 16:  # then BatchNorm's last layer sees one pixel per image
+        for name in p.forget_sets:
+            size = layout.size_of(name, context)
+            ascents = [
+                c.batch if c.method == "ga" else c.forget_batch
+                for c in p.configs
+                if c.batchnorm == "train"
+            ]
+            steps = (
+                [(size, b) for b in ascents]
+                + [(n - size, b) for b in (64, p.recipe.batch)]
+                + [(n, p.recipe.batch)]
+            )
+            if any(training.last_batch(*step) == 1 for step in steps):
+                raise Refused(
+                    f"{name}: {size} of {n} points leave a last batch of one image, which BatchNorm cannot "
+                    "normalise; take one point more or less"
+                )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `unlearning experiment`."""
+    add = parser.add_argument
+    add("--preset", required=True, help=f"the size: {', '.join(PRESETS)}")
+    add(
+        "--stage",
+        nargs="+",
+        metavar="S",
+        help="only these of the preset's stages, in the preset's order (default: all)",
+    )
+    add(
+        "--forget-set",
+        nargs="+",
+        metavar="K",
+        help=f"instead of the preset's: {forget_sets.FORGET_SETS}",
+    )
+    add(
+        "--method",
+        nargs="+",
+        metavar="M",
+        help=f"only these of the preset's configurations: {', '.join([*methods.METHODS, 'retrain'])}",
+    )
+    add("--models", type=int, metavar="N", help="models in each ensemble")
+    add(
+        "--time-budget",
+        type=float,
+        metavar="SECONDS",
+        help="stop cleanly before so many seconds are over",
+    )
+    add("--device", default="cpu", help="cpu (default), cuda, cuda:INDEX")
+    add(
+        "--workers",
+        type=int,
+        metavar="W",
+        help="processes of one thread each (default: CPU cores; 1 on a GPU)",
+    )
+    add("--out", metavar="DIR", help="output folder (default runs/PRESET); a used one is continued")
+    add(
+        "--data",
+        metavar="DIR",
+        help=f"folder of the data files (default: ${datasets.ROOT_VARIABLE}, else ./data)",
+    )
+    add(
+        "--dry-run",
+        action="store_true",
+        help="print the work, its FLOPs and an estimate; do nothing",
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Exit status 0: done, or stopped by the time budget. Refused before anything ran; Failed, OSError while it ran."""
+    p = chosen(arguments)
+    out = Path(arguments.out or f"runs/{p.name}")
+    workers = default_workers(arguments.device) if arguments.workers is None else arguments.workers
+    if arguments.dry_run:
+        context = open_context(p, out, arguments.data, arguments.device)
+        for name, part in staged(p).items():
+            stage = replace(context, preset=part)
+            _check(stage)
+            print(f"stage {name}\n" * bool(name) + plan.describe(stage, workers))
+        return 0
+    try:
+        records = run(
+            p,
+            out,
+            root=arguments.data,
+            device=arguments.device,
+            workers=workers,
+            time_budget=arguments.time_budget,
+            report=lambda line: print(line, flush=True),
+        )
+    except torch.OutOfMemoryError as error:
+        raise Failed(one_line(error)) from None
+    print(f"{len(records)} records in {out / 'results.jsonl'}")
+    return 0
+
+
+def chosen(arguments: argparse.Namespace) -> Preset:
+    """The preset with the command line's choices."""
+    p = _with_stages(preset(arguments.preset), arguments)
+    if arguments.models is not None:
+        p = replace(p, models=preset(p.name, models=arguments.models).models)
+    if arguments.forget_set:
+        p = replace(p, forget_sets=tuple(dict.fromkeys(arguments.forget_set)))
+    if arguments.method:
+        allowed = [*methods.METHODS, "retrain"]
+        for name in arguments.method:
+            if name not in allowed:
+                raise Refused(f"unknown method {name!r}; choose from {', '.join(allowed)}")
+        p = replace(
+            p,
+            configs=tuple(c for c in p.configs if c.method in arguments.method),
+            retrain_epochs=p.retrain_epochs if "retrain" in arguments.method else (),
+        )
+    return p
+
+
+def _with_stages(p: Preset, arguments: argparse.Namespace) -> Preset:
+    """The preset cut to the stages asked for; any other choice makes one stage of its own, so it excludes --stage."""
+    if arguments.stage is None:
+        other = arguments.models is not None or arguments.forget_set or arguments.method
+        return replace(p, stages=()) if other else p
+    names = [s.name for s in p.stages]
+    for name in arguments.stage:
+        if name not in names:
+            raise Refused(f"unknown stage {name!r}: {p.name} has {', '.join(names) or 'none'}")
+    if arguments.models is not None or arguments.forget_set or arguments.method:
+        raise Refused(
+            "--stage fixes models, forget sets and methods: leave out --models, --forget-set and --method"
+        )
+    return replace(p, stages=tuple(s for s in p.stages if s.name in arguments.stage))

@@ -1,0 +1,133 @@
+"""One unit of work done: models trained or unlearned, scored, and their margins written."""
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from unlearning import files, methods, stack, training
+from unlearning.datasets import Data
+from unlearning.errors import Refused
+from unlearning.experiment import provenance
+from unlearning.experiment.layout import Context
+from unlearning.experiment.plan import Unit
+
+# --- doing it --------------------------------------------------------------------------------------------------------
+
+
+def perform(unit: Unit, context: Context) -> float:
+    """Runs one unit and writes what it found; returns its wall seconds."""
+    start = time.perf_counter()
+    arrays = _train(unit, context) if unit.config is None else _unlearn(unit, context)
+    if context.device.startswith("cuda"):
+        torch.cuda.synchronize()
+    seconds = time.perf_counter() - start
+    path = context.folder(unit.role) / f"{unit.first:04d}-{unit.last:04d}.npz"
+    files.save(path, **arrays, wall=np.array(seconds), flops=np.array(unit.flops))
+    return seconds
+
+
+def _train(unit: Unit, context: Context) -> dict[str, np.ndarray]:
+    """Models from scratch on D (pretrained) or R (oracles; retraining cut short); scored on all points."""
+    p, data = context.preset, context.data
+    points = np.arange(len(data.labels))
+    if unit.forget_set:
+        points = np.setdiff1d(points, context.forget(unit.forget_set))
+    # a shorter training has the whole schedule in less time: cut off, it would end on its way up
+    recipe = replace(
+        p.recipe, epochs=unit.epochs, peak_epoch=p.recipe.peak_epoch * unit.epochs / p.recipe.epochs
+    )
+    seeds = [training.seed_of(p.seed, unit.role, i) for i in range(unit.first, unit.last + 1)]
+    now = _clock(context.device)
+    start = now()
+    if p.stack == 1:
+        trained = training.train_one(context.build, data, points, recipe, seeds[0])
+        states = [trained.state_dict()]
+    else:
+        trained = training.train_stack(context.build, data, points, recipe, seeds)
+        states = stack.unstack(trained, unit.models)
+    seconds = now() - start
+    if unit.role == "pretrained":
+        for i, state in enumerate(states):
+            on_cpu = {k: v.cpu().contiguous() for k, v in state.items()}
+            buffer = (
+                io.BytesIO()
+            )  # a full disk is then an OSError of write, not an error inside torch
+            torch.save(on_cpu, buffer)
+            files.write_whole(
+                _weights(context, unit.first + i), lambda file, b=buffer: file.write(b.getbuffer())
+            )
+    images, labels = (
+        torch.cat([data.images, data.val_images]),
+        torch.cat([data.labels, data.val_labels]),
+    )
+    margins, hits = training.score(trained, data, images, labels, max(1, 1024 // unit.models))
+    return {"margins": margins[None], "hits": hits[None], "seconds": np.array([seconds])}
+
+
+def _unlearn(unit: Unit, context: Context) -> dict[str, np.ndarray]:
+    """One method's trajectory through pretrained models, scored at each of its epochs."""
+    data = context.data
+    forget = context.forget(unit.forget_set)
+    positions = torch.from_numpy(np.concatenate(list(context.scored(unit.forget_set).values()))).to(
+        data.labels.device
+    )
+    images = torch.cat([data.images, data.val_images])[positions]
+    labels = torch.cat([data.labels, data.val_labels])[positions]
+    model = _pretrained(unit, context)
+    clock, margins, hits, seconds, used = _clock(context.device), [], [], [], 0.0
+    retain = np.setdiff1d(np.arange(len(data.labels)), forget)
+    start = clock()
+    for _, now in methods.run(model, _points(data, forget), _points(data, retain), unit.config):
+        used += clock() - start  # scoring is no part of a method's time
+        phi, right = training.score(now, data, images, labels, max(1, 1024 // unit.models))
+        margins.append(phi), hits.append(right), seconds.append(used)
+        start = clock()
+    return {
+        "margins": np.stack(margins),
+        "hits": np.stack(hits),
+        "seconds": np.array(seconds),
+        "method_code": np.array(provenance.code_hash(provenance.METHOD_CODE)),
+    }
+
+
+def _clock(device: str) -> Callable[[], float]:
+    """Seconds of this process's CPU time, which other programs hardly lengthen; on a GPU, wall seconds once it is idle."""
+    if not device.startswith("cuda"):
+        return time.process_time
+
+    def wall() -> float:
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+    return wall
+
+
+def _weights(context: Context, index: int) -> Path:
+    return context.out / "weights" / f"{index:04d}.pt"
+
+
+def _pretrained(unit: Unit, context: Context) -> torch.nn.Module:
+    """The pretrained models of a unit, as one module on the device."""
+    loaded = []
+    for i in range(unit.first, unit.last + 1):
+        model, path = context.build(), _weights(context, i)
+        if not path.exists():
+            raise Refused(
+                f"{path} is missing: methods start from the pretrained models; bring weights/ back, or "
+                "choose a new --out"
+            )
+        model.load_state_dict(torch.load(path, weights_only=True))
+        loaded.append(model)
+    model = loaded[0] if context.preset.stack == 1 else stack.stack(loaded)
+    return model.to(context.device, memory_format=torch.channels_last)
+
+
+def _points(data: Data, indices: np.ndarray) -> methods.Points:
+    chosen = torch.from_numpy(indices).to(data.labels.device)
+    images = data.normalised(data.images[chosen]).contiguous(memory_format=torch.channels_last)
+    return methods.Points(images, data.labels[chosen])

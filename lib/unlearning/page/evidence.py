@@ -1,0 +1,212 @@
+"""What the experiment chapters draw: the demo, run live; recorded results; the authors' published numbers.
+
+Demo and records come as tables with the same columns, one row per record (`table`); `paper_grid` keeps what the paper
+ran, `judge` sorts it by the book's criteria.
+"""
+
+import hashlib
+import json
+from dataclasses import fields, replace
+from math import log
+
+import numpy as np
+import pandas as pd
+
+from unlearning.experiment import layout, presets, results, runner
+from unlearning.files import ROOT
+from unlearning.methods import METHODS, Config
+
+GROUPS = ("forget", "retain", "val")  # the three groups of points, in the paper's order
+NAMES = {name: method.title for name, method in METHODS.items()} | {"retrain": "short retraining"}
+IN_PAPER = (
+    "nothing",
+    "ga",
+    "gda",
+    "scrub_published",
+)  # the methods of the paper's grid, as its public code runs them
+OUTCOMES = ("stays", "breaks", "moves", "success")  # of `judge`
+PUBLISHED_SETS = {
+    "random": {1: 10, 2: 100, 3: 1000},
+    "pc1": {4: 10, 5: 100, 6: 500},
+    "pc2": {7: 10, 8: 100, 9: 500},
+}
+_SCORES = {
+    "": "p95",
+    "_low": "low",
+    "_high": "high",
+    "_robust": "robust_p95",
+    "_floor": "floor",
+    "_ceiling": "ceiling",
+    "_mean": "mean",
+    "_collapsed": "collapsed",
+    "_points": "points",
+}  # column's ending: field of klom.Summary
+
+
+def demo(models: int = 24, seed: int = 0) -> tuple[layout.Context, list[dict]]:
+    """The `demo` preset on this machine: (its folder as a context, its records).
+
+    What a chapter has already trained here with the same seed, N and training code is not trained again: the folder
+    lies below _build/demo. (Another N has another folder, because forget sets are chosen by the ensemble's own
+    margins.) models: N, at least 2. Raises as `runner.run`.
+    """
+    p = presets.preset("demo", models=models, seed=seed)
+    context = layout.open_context(p, ROOT, None, "cpu")
+    key = hashlib.sha256(
+        json.dumps([layout.identity(context), models], sort_keys=True).encode()
+    ).hexdigest()[:12]
+    folder = ROOT / "_build" / "demo" / key
+    records = runner.run(p, folder, report=None, wait=True)
+    return replace(context, out=folder), records
+
+
+def recorded(**wanted: object) -> list[dict]:
+    """The latest records of results/ whose fields equal `wanted` (preset="laptop", forget_set="random-10", …)."""
+    return results.collect(ROOT / "results", **wanted)
+
+
+def table(records: list[dict], direction: str = "oracle_to_unlearned") -> pd.DataFrame:
+    """One row per record; nats unless stated otherwise.
+
+    Identity: dataset, preset, forget_set, method, every switch of `methods.Config` (lr, batchnorm, …), epoch, models.
+    For each group G of GROUPS: G (95th percentile of KLoM), G_low and G_high (its 95% interval over models), G_floor,
+    G_ceiling, G_robust, G_mean, G_collapsed (a fraction), G_points, G_accuracy and G_oracle_accuracy (fractions).
+    KLoM in `direction`, one of klom.DIRECTIONS. average: mean of the three 95th percentiles. cost_paper, cost_true:
+    relative to one retraining. seconds: of one model's unlearning; seconds_retrain: of one oracle's training. size:
+    |F|. Without records: the columns, no row.
+    """
+    columns = [
+        "dataset",
+        "preset",
+        "forget_set",
+        "method",
+        *(f.name for f in fields(Config) if f.name not in ("method", "epochs")),
+        "epoch",
+        "models",
+        "size",
+    ]
+    columns += [f"{g}{end}" for g in GROUPS for end in (*_SCORES, "_accuracy", "_oracle_accuracy")]
+    columns += ["average", "cost_paper", "cost_true", "seconds", "seconds_retrain"]
+    rows = []
+    for r in records:
+        row = {k: r[k] for k in ("dataset", "preset", "forget_set", "method")} | r["configuration"]
+        row |= {"epoch": r["epoch"], "models": r["models"], "size": r["forget_size"]}
+        for g in GROUPS:
+            summary = r["groups"][g][direction]
+            row |= {f"{g}{end}": summary[field] for end, field in _SCORES.items()}
+            row |= {f"{g}_{k}": r["groups"][g][k] for k in ("accuracy", "oracle_accuracy")}
+        row["average"] = sum(row[g] for g in GROUPS) / len(GROUPS)
+        row |= {"cost_paper": r["cost"]["paper"], "cost_true": r["cost"]["true"]}
+        rows.append(row | {"seconds": r["seconds"], "seconds_retrain": r["seconds_retrain"]})
+    return pd.DataFrame(rows, columns=columns)
+
+
+def paper_grid(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a `table` that belong to the paper's grid, and the pretrained models.
+
+    GA, GDA and SCRUB as the public code runs them: BatchNorm in train mode, plain SGD with a positive step size, data
+    in its own order. SCRUB is the published one, whose optimiser holds the wrong parameters.
+    """
+    plain = (
+        (frame.batchnorm == "train")
+        & (frame.momentum == 0)
+        & (frame.weight_decay == 0)
+        & (frame.shuffle == -1)
+    )
+    ran = (frame.lr > 0) | (frame.method == "nothing")
+    return frame[plain & ran & frame.method.isin(IN_PAPER)].reset_index(drop=True)
+
+
+def judge(frame: pd.DataFrame, tolerance: float) -> pd.DataFrame:
+    """A `table` with what the book's criteria say of each row; tolerance in nats.
+
+    Adds G_excess for each group G: its P95 above its floor (the robust P95 where far-out models collapse the range);
+    intact: retain and val excess at most the tolerance; forgotten: forget excess at most the tolerance; moved: forget
+    P95 (again robust where collapsed) lower than the pretrained models' by more than the tolerance; and one `outcome` for all of these. An intact row
+    is a "success" if forgotten, else "moves" if moved, else "stays"; a row that is not intact "breaks".
+    Raises ValueError if some forget set of some preset and number of models has no pretrained row.
+    """
+    frame, case = frame.copy(), ["preset", "forget_set", "models"]
+    starts = (
+        frame[frame.method == "nothing"].drop_duplicates(case, keep="last").set_index(case).forget
+    )
+    before = starts.reindex(pd.MultiIndex.from_frame(frame[case]))
+    if before.isna().any():
+        lost = sorted({str(index) for index in before.index[before.isna()]})
+        raise ValueError(
+            f"no row of method 'nothing' for {', '.join(lost)}: 'moved' is measured from the pretrained "
+            "models, keep their rows in the table"
+        )
+    for g in GROUPS:
+        frame[f"{g}_excess"] = (
+            frame[g].where(frame[f"{g}_collapsed"] == 0, frame[f"{g}_robust"]) - frame[f"{g}_floor"]
+        )
+    frame["intact"] = (frame.retain_excess <= tolerance) & (frame.val_excess <= tolerance)
+    frame["forgotten"] = frame.forget_excess <= tolerance
+    frame["moved"] = before.to_numpy() - (frame.forget_excess + frame.forget_floor) > tolerance
+    intact = np.select([frame.forgotten, frame.moved], ["success", "moves"], "stays")
+    frame["outcome"] = np.where(frame.intact, intact, "breaks")
+    return frame
+
+
+def kind(forget_set: str) -> str:
+    """ "random", "pc1" or "pc2" for any name of a forget set, the published ones' numbers included; or ValueError."""
+    if forget_set.startswith("published-"):
+        number = int(forget_set.rpartition("-")[2])
+        return next(k for k, sets in PUBLISHED_SETS.items() if number in sets)
+    for name in PUBLISHED_SETS:
+        if forget_set.startswith(f"{name}-"):
+            return name
+    raise ValueError(
+        f"unknown forget set {forget_set!r}: names begin with random-, pc1-, pc2- or published-"
+    )
+
+
+def relative(forget_set: str, size: int, method: str = "nothing") -> int:
+    """The published set (1 to 9) to set beside ours: same kind, nearest in log size, with numbers for `method`."""
+    if forget_set.startswith("published-"):
+        return int(forget_set.rpartition("-")[2])
+    frame = published()
+    told = set(frame[frame.method == method].set)
+    sizes = {number: n for number, n in PUBLISHED_SETS[kind(forget_set)].items() if number in told}
+    return min(sizes, key=lambda number: abs(log(sizes[number] / size)))
+
+
+def published() -> pd.DataFrame:
+    """The authors' own numbers, for reference marks: results/published.csv.
+
+    Columns: set (1 to 9), size |F|, method, lr, ascent_epochs, epoch, forget, retain, val, average (95th percentiles of
+    KLoM, nats; empty where not published), source: "notebook" (printed by the authors) or "plot" (read off a figure,
+    about ±0.1). CIFAR-10, ResNet-9, N = 100.
+    """
+    return pd.read_csv(ROOT / "results" / "published.csv")
+
+
+def provenance(records: list[dict]) -> str:
+    """One sentence for under a figure: data, network, N, seed, device, torch, commits. "" without records.
+
+    "(modified)" marks commits whose library had uncommitted changes; the hashes of the code that decides the numbers
+    are in every record.
+    """
+    if not records:
+        return ""
+
+    def every(*path: str) -> str:
+        values = []
+        for r in records:
+            for step in path:
+                r = r[step]
+            values.append(str(r))
+        return " and ".join(dict.fromkeys(values))
+
+    commits = " and ".join(
+        dict.fromkeys(
+            r["provenance"]["commit"][:7] + " (modified)" * r["provenance"]["modified"]
+            for r in records
+        )
+    )
+    return (
+        f"{len(records)} record{'s' * (len(records) > 1)} of preset {every('preset')}: {every('dataset')}, {every('train_size')} training "
+        f"images, ResNet-9 of width {every('network', 'width')}, N = {every('models')}, seed {every('seed')}, "
+        f"{every('provenance', 'device')}, torch {every('provenance', 'torch')}, commit {commits}."
+    )

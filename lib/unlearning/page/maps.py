@@ -1,0 +1,177 @@
+"""The paper's picture of an unlearning method: KLoM on the forget set against damage elsewhere, coloured by cost.
+
+One marker is one configuration at one stopping time.
+"""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.colors import LogNorm
+
+from unlearning.methods import METHODS
+from unlearning.page import evidence, figures
+
+MARKERS = {name: method.marker for name, method in METHODS.items() if name != "nothing"} | {
+    "retrain": "P"
+}
+COST = LogNorm(1e-4, 1.0, clip=True)  # colour scale: cost of unlearning over cost of retraining
+LABELS = {"forget": "forget", "retain": "retain", "val": "validation"}
+
+
+def draw(ax: plt.Axes, frame: pd.DataFrame, y: str = "val", size: float = 30) -> None:
+    """Draws the rows of an `evidence.table` of one forget set: KLoM P95 of F on x, of group y on y, both in nats.
+
+    Filled markers by method, coloured by cost (the authors' convention); hollow circle: pretrained; star: the oracles'
+    own floor, where a perfect method would land; dashed lines: that floor. Raises ValueError for a frame with another
+    number of forget sets than one, or without a pretrained row, or for a group without a map.
+    """
+    if y not in ("retain", "val"):
+        raise ValueError(f"y is {y!r}: choose retain or val")
+    if frame.forget_set.nunique() != 1:
+        raise ValueError(
+            f"one map shows one forget set, got {sorted(frame.forget_set.unique())}: filter the table"
+        )
+    start = frame[frame.method == "nothing"]
+    if start.empty:
+        raise ValueError(
+            "the table has no row of method 'nothing': the map needs the pretrained models"
+        )
+    start = start.iloc[-1]
+    for method, rows in frame[frame.method != "nothing"].groupby("method", sort=False):
+        ax.scatter(
+            rows.forget,
+            rows[y],
+            s=size,
+            marker=MARKERS[method],
+            c=rows.cost_paper,
+            cmap=figures.SEQUENTIAL,
+            norm=COST,
+            edgecolors=figures.INK,
+            linewidths=0.4,
+            zorder=3,
+        )
+    ax.axvline(start.forget_floor, color=figures.COLORS["neutral"], linestyle="--", linewidth=1)
+    ax.axhline(start[f"{y}_floor"], color=figures.COLORS["neutral"], linestyle="--", linewidth=1)
+    ax.scatter(
+        start.forget,
+        start[y],
+        s=3 * size,
+        facecolors="none",
+        edgecolors=figures.COLORS["pretrained"],
+        linewidths=1.8,
+        zorder=4,
+    )
+    ax.scatter(
+        start.forget_floor,
+        start[f"{y}_floor"],
+        s=5 * size,
+        marker="*",
+        color=figures.COLORS["oracle"],
+        edgecolors=figures.INK,
+        linewidths=0.4,
+        zorder=4,
+    )
+    ticks = range(0, 11, 2)
+    ax.set(
+        xlim=(-0.3, 11.3),
+        ylim=(-0.3, 11.3),
+        xticks=ticks,
+        yticks=ticks,
+        xlabel="forget KLoM, P95 (nats)",
+        ylabel=f"{LABELS[y]} KLoM, P95 (nats)",
+    )
+
+
+def zones(
+    ax: plt.Axes, start: pd.Series, tolerance: float, y: str = "val"
+) -> tuple[float, float, float]:
+    """Draws the criteria of `evidence.judge` as dotted lines; returns (forgotten up to x, moved up to x, intact to y).
+
+    start: the pretrained row of the table; tolerance in nats. A map shows one of the two groups that must be intact.
+    """
+    forgotten, moved = start.forget_floor + tolerance, start.forget - tolerance
+    intact = start[f"{y}_floor"] + tolerance
+    for x in (forgotten, moved):
+        ax.plot(
+            [x, x],
+            [-0.3, intact],
+            color=figures.COLORS["accent"],
+            linestyle=":",
+            linewidth=1.2,
+            zorder=1,
+        )
+    ax.axhline(intact, color=figures.COLORS["accent"], linestyle=":", linewidth=1.2, zorder=1)
+    return forgotten, moved, intact
+
+
+def reference(ax: plt.Axes, rows: pd.DataFrame, y: str = "val", size: float = 30) -> None:
+    """Draws the authors' published numbers (rows of `evidence.published`) as hollow grey diamonds; larger: pretrained.
+
+    Rows of which only one coordinate is published are left out.
+    """
+    rows = rows.dropna(subset=["forget", y])
+    sizes = [2.2 * size if method == "nothing" else size for method in rows.method]
+    ax.scatter(
+        rows.forget,
+        rows[y],
+        s=sizes,
+        marker="D",
+        facecolors="none",
+        edgecolors=figures.COLORS["neutral"],
+        linewidths=1.4,
+        zorder=2,
+    )
+
+
+def key(methods: list[str], width: float = 4.4, published: bool = False) -> plt.Figure:
+    """A panel with the legend of the maps: markers of `methods`, pretrained, floor, and the colour bar of the cost.
+
+    published: the legend also names the grey marks of `reference`.
+    """
+    figure, ax = figures.panel(width=width, height=1.75)
+    ax.axis("off")
+    entries = [
+        ax.scatter(
+            [], [], marker=MARKERS[m], color="none", edgecolors=figures.INK, label=evidence.NAMES[m]
+        )
+        for m in MARKERS
+        if m in methods
+    ]
+    entries.append(
+        ax.scatter(
+            [],
+            [],
+            s=80,
+            facecolors="none",
+            edgecolors=figures.COLORS["pretrained"],
+            linewidths=1.8,
+            label="pretrained (do nothing)",
+        )
+    )
+    entries.append(
+        ax.scatter(
+            [], [], s=120, marker="*", color=figures.COLORS["oracle"], label="perfect: at the floor"
+        )
+    )
+    if published:
+        entries.append(
+            ax.scatter(
+                [],
+                [],
+                s=50,
+                marker="D",
+                facecolors="none",
+                edgecolors=figures.COLORS["neutral"],
+                linewidths=1.4,
+                label="published (CIFAR-10)",
+            )
+        )
+    ax.legend(handles=entries, ncols=2, loc="upper center", handletextpad=0.3, columnspacing=1.2)
+    bar = figure.colorbar(
+        plt.cm.ScalarMappable(COST, figures.SEQUENTIAL),
+        ax=ax,
+        orientation="horizontal",
+        aspect=40,
+        pad=0.02,
+    )
+    bar.set_label("cost relative to retraining (points visited)")
+    return figure
