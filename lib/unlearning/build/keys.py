@@ -32,6 +32,8 @@ def imports(code: str) -> frozenset[str]:
                 head, _, rest = alias.name.partition(".")
                 if head == "unlearning":
                     found.add(rest or "*")
+                elif head == "panels":
+                    found.add(alias.name)
         elif isinstance(node, ast.ImportFrom):
             head, _, rest = (
                 ("unlearning." * bool(node.level) + (node.module or "")).strip(".").partition(".")
@@ -40,6 +42,8 @@ def imports(code: str) -> frozenset[str]:
                 found |= {rest} - {""} | {
                     ".".join(filter(None, [rest, alias.name])) for alias in node.names
                 }
+            elif head == "panels":
+                found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return frozenset(found)
 
 
@@ -63,8 +67,12 @@ def opaque(code: str) -> bool:
 
 
 def modules(package: Path = PACKAGE) -> dict[str, Path]:
-    """Dotted name below the package -> file, for every module; a folder's name stands for its __init__."""
-    found = {}
+    """Dotted name below the package -> file, for every module; a folder's name stands for its __init__.
+
+    The chapters' panels count as the package's own: 'panels.NAME' is book/panels/NAME.py.
+    """
+    panels = package.parents[1] / "book" / "panels"
+    found = {f"panels.{path.stem}": path for path in sorted(panels.glob("*.py"))}
     for path in sorted(package.rglob("*.py")):
         parts = path.relative_to(package).with_suffix("").parts
         found[".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)] = path
