@@ -256,7 +256,7 @@ def test_the_paper_preset_reads_published_sets_from_the_given_folder(
 @pytest.mark.parametrize(
     "words, told",
     [
-        (["--preset", "big"], "unknown preset 'big'; choose from smoke, demo, laptop, desk"),
+        (["--preset", "big"], "unknown preset 'big'; choose from smoke, demo, live, laptop, desk"),
         (["--preset", "smoke", "--method", "GA"], "unknown method 'GA'; choose from nothing, ga"),
         (
             ["--preset", "smoke", "--forget-set", "worst"],

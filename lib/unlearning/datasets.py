@@ -9,6 +9,7 @@ import hashlib
 import os
 import pickle
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from torch.nn import functional as F
 from unlearning.errors import Refused
 
 ROOT_VARIABLE = "UNLEARNING_DATA"
-NAMES = ("digits", "cifar10", "mnist", "fashionmnist")
+Arrays = tuple[
+    np.ndarray, ...
+]  # (images, labels, validation images, labels): uint8 (n, c, h, w), int64 (n,)
 # file name -> md5 (CIFAR-10: the values that torchvision checks)
 _CIFAR10 = {
     "data_batch_1": "c99cafc152244af753f735de768cd75f",
@@ -43,24 +46,25 @@ _MNIST = {  # of the files after gunzip, so that either form can be checked
         "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
     },
 }
-_FOLDER = {
-    "cifar10": "cifar-10-batches-py",
-    "mnist": "MNIST/raw",
-    "fashionmnist": "FashionMNIST/raw",
-}
-# per channel, on the scale 0..1 (digits: computed from its own training images)
-_MEAN_STD = {
-    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
-    "mnist": ((0.1307,), (0.3081,)),
-    "fashionmnist": ((0.2860,), (0.3530,)),
-}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """How one data set is read: an entry of DATASETS."""
+
+    read: Callable[[Path], Arrays]  # its folder -> arrays; Refused for missing or damaged files
+    folder: str  # below the root, as torchvision lays it out; "" needs no file
+    torchvision: str  # class that downloads it; "" needs none
+    mean_std: (
+        tuple[tuple[float, ...], tuple[float, ...]] | None
+    )  # per channel, scale 0..1; None: computed
 
 
 @dataclass(frozen=True)
 class Data:
     """One data set, resident on one device."""
 
-    name: str  # one of NAMES
+    name: str  # key of DATASETS
     images: torch.Tensor  # (n, channels, h, w) uint8: the training set D
     labels: torch.Tensor  # (n,) int64
     val_images: torch.Tensor  # (v, channels, h, w) uint8: validation points, never trained on
@@ -86,17 +90,23 @@ def load(
     train: int | None = None,
     val: int | None = None,
     pool: int = 1,
+    label_noise: float = 0.0,
     seed: int = 0,
 ) -> Data:
     """A data set, optionally cut down.
 
-    name: one of NAMES. root: folder of the files (digits needs none). train, val: how many images to keep, drawn
+    name: key of DATASETS. root: folder of the files (digits needs none). train, val: how many images to keep, drawn
     without replacement by `seed` (None = all). pool: average over pool x pool pixels, rounded back to uint8.
+    label_noise: fraction of the training labels that are drawn again, uniformly, by `seed` (for tests and small data
+    sets: it leaves something to memorise).
     Raises Refused for an unknown name, impossible counts, and for missing or damaged files.
     """
-    if name not in NAMES:
-        raise Refused(f"unknown data set {name!r}; choose from {', '.join(NAMES)}")
-    images, labels, val_images, val_labels = (torch.from_numpy(a) for a in _arrays(name, root))
+    if name not in DATASETS:
+        raise Refused(f"unknown data set {name!r}; choose from {', '.join(DATASETS)}")
+    if not 0 <= label_noise <= 1:
+        raise Refused(f"label_noise {label_noise}: give a fraction from 0 to 1")
+    one = DATASETS[name]
+    images, labels, val_images, val_labels = map(torch.from_numpy, one.read(_folder(name, root)))
     keep, val_keep = (
         _subset(len(labels), train, seed, "training"),
         _subset(len(val_labels), val, seed + 1, "validation"),
@@ -109,8 +119,10 @@ def load(
     )
     if pool > 1:
         images, val_images = _pooled(images, pool), _pooled(val_images, pool)
-    if name in _MEAN_STD:
-        mean, std = (255 * torch.tensor(m) for m in _MEAN_STD[name])
+    if label_noise:
+        labels = _redrawn(labels, label_noise, seed)
+    if one.mean_std:
+        mean, std = (255 * torch.tensor(m) for m in one.mean_std)
     else:
         std, mean = torch.std_mean(images.float(), dim=(0, 2, 3))
     return Data(name, images, labels, val_images, val_labels, mean, std, classes=10)
@@ -127,29 +139,41 @@ def _subset(n: int, keep: int | None, seed: int, what: str) -> torch.Tensor:
     )
 
 
+def _redrawn(labels: torch.Tensor, fraction: float, seed: int) -> torch.Tensor:
+    """Labels of which a fraction is drawn again, uniformly over the classes (a tenth of those stay as they were)."""
+    generator = np.random.default_rng([seed, len(labels), 1])
+    chosen = generator.choice(len(labels), round(fraction * len(labels)), replace=False)
+    drawn = labels.clone()
+    drawn[torch.from_numpy(chosen)] = torch.from_numpy(generator.integers(0, 10, len(chosen)))
+    return drawn
+
+
 def _pooled(images: torch.Tensor, pool: int) -> torch.Tensor:
     return F.avg_pool2d(images.float(), pool).round().to(torch.uint8)
 
 
-def _arrays(name: str, root: str | Path | None) -> tuple[np.ndarray, ...]:
-    """(images, labels, validation images, validation labels): uint8 (n, c, h, w) and int64 (n,)."""
-    if name == "digits":
-        return _digits()
-    folder = _root(name, root) / _FOLDER[name]
-    if name == "cifar10":
-        batches = [_cifar_batch(folder / file, md5) for file, md5 in _CIFAR10.items()]
-        images, labels = zip(*batches, strict=True)
-        return np.concatenate(images[:5]), np.concatenate(labels[:5]), images[5], labels[5]
-    parts = [_idx(folder / file, md5) for file, md5 in _MNIST[name].items()]
-    return (
-        parts[0][:, None],
-        parts[1].astype(np.int64),
-        parts[2][:, None],
-        parts[3].astype(np.int64),
-    )
+def _cifar10(folder: Path) -> Arrays:
+    batches = [_cifar_batch(folder / file, md5) for file, md5 in _CIFAR10.items()]
+    images, labels = zip(*batches, strict=True)
+    return np.concatenate(images[:5]), np.concatenate(labels[:5]), images[5], labels[5]
 
 
-def _digits() -> tuple[np.ndarray, ...]:
+def _mnist(name: str) -> Callable[[Path], Arrays]:
+    def read(folder: Path) -> Arrays:
+        images, labels, val_images, val_labels = (
+            _idx(folder / file, md5) for file, md5 in _MNIST[name].items()
+        )
+        return (
+            images[:, None],
+            labels.astype(np.int64),
+            val_images[:, None],
+            val_labels.astype(np.int64),
+        )
+
+    return read
+
+
+def _digits(folder: Path) -> Arrays:
     """scikit-learn's 1,797 handwritten digits, 8 x 8 padded with zeros to 12 x 12; the split is a fixed permutation."""
     from sklearn.datasets import load_digits  # not needed on a GPU machine
 
@@ -167,27 +191,30 @@ def find_root(root: str | Path | None = None) -> Path:
     return Path(root or os.environ.get(ROOT_VARIABLE) or "data")
 
 
-def _root(name: str, root: str | Path | None) -> Path:
-    """find_root, after a download into ./data where no root was named and the files are missing."""
-    found = find_root(root)
-    if root or os.environ.get(ROOT_VARIABLE) or (found / _FOLDER[name]).is_dir():
-        return found
+def _folder(name: str, root: str | Path | None) -> Path:
+    """Where a data set's files lie, after a download into ./data where no root was named and they are missing."""
+    one, found = DATASETS[name], find_root(root)
+    if (
+        not one.torchvision
+        or root
+        or os.environ.get(ROOT_VARIABLE)
+        or (found / one.folder).is_dir()
+    ):
+        return found / one.folder
     try:
-        import torchvision.datasets as sets
+        from torchvision import datasets as torchvision
     except ImportError:
         raise Refused(
-            f"{name}: {found / _FOLDER[name]} is missing and torchvision, which would download it, is not "
+            f"{name}: {found / one.folder} is missing and torchvision, which would download it, is not "
             f"installed; set {ROOT_VARIABLE} to a folder that holds it"
         ) from None
-    kind = {"cifar10": sets.CIFAR10, "mnist": sets.MNIST, "fashionmnist": sets.FashionMNIST}[name]
     try:
-        kind(str(found), download=True)
+        getattr(torchvision, one.torchvision)(str(found), download=True)
     except (OSError, RuntimeError) as error:
         raise Refused(
-            f"{name}: cannot be downloaded to {found} ({error}); set {ROOT_VARIABLE} to a folder "
-            "that holds it"
+            f"{name}: cannot be downloaded to {found} ({error}); set {ROOT_VARIABLE} to a folder that holds it"
         ) from None
-    return found
+    return found / one.folder
 
 
 def checked_file(path: Path, md5: str, unzip: bool = False) -> bytes:
@@ -221,3 +248,19 @@ def _idx(path: Path, md5: str) -> np.ndarray:
     raw = checked_file(path, md5, unzip=True)
     shape = np.frombuffer(raw, ">u4", raw[3], 4)
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape).copy()
+
+
+# mean and standard deviation per channel on the scale 0..1: the usual constants; digits: of its own training images
+DATASETS = {
+    "digits": Dataset(_digits, "", "", None),
+    "cifar10": Dataset(
+        _cifar10,
+        "cifar-10-batches-py",
+        "CIFAR10",
+        ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
+    ),
+    "mnist": Dataset(_mnist("mnist"), "MNIST/raw", "MNIST", ((0.1307,), (0.3081,))),
+    "fashionmnist": Dataset(
+        _mnist("fashionmnist"), "FashionMNIST/raw", "FashionMNIST", ((0.2860,), (0.3530,))
+    ),
+}

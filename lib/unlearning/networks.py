@@ -1,10 +1,13 @@
 """ResNet-9 with its width as an argument, ResNet-18. To add a network, write a function and one entry of NETWORKS."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
+from unlearning.errors import Refused
+
 LOGIT_SCALE = 0.2  # factor on the last layer's output (the public code's value)
-NAMES = ("resnet9", "resnet18")
 
 
 class Residual(nn.Module):
@@ -64,13 +67,35 @@ def resnet9(width: int = 64, in_channels: int = 3, classes: int = 10) -> nn.Sequ
     )
 
 
+def mlp(width: int, in_channels: int, classes: int, side: int) -> nn.Sequential:
+    """One hidden layer of `width` units with batch normalisation and ReLU on side x side images.
+
+    The hidden layer is written as a convolution over the whole image, so that `stack.stack` takes it.
+    """
+    hidden = block(in_channels, width, kernel=side, padding=0)
+    return nn.Sequential(hidden, nn.Flatten(), nn.Linear(width, classes, bias=False))
+
+
 def resnet18(classes: int = 17) -> nn.Module:
     """torchvision's ResNet-18 with a new last layer (Living-17: 17 classes)."""
-    from torchvision.models import (
-        resnet18 as torchvision_resnet18,
-    )  # optional on a bare GPU machine
+    from torchvision import models  # optional on a bare GPU machine
 
-    return torchvision_resnet18(num_classes=classes)
+    return models.resnet18(num_classes=classes)
+
+
+# name -> a function of (width, channels, classes, side of the image in pixels)
+NETWORKS: dict[str, Callable[[int, int, int, int], nn.Module]] = {
+    "resnet9": lambda width, channels, classes, side: resnet9(width, channels, classes),
+    "mlp": mlp,
+    "resnet18": lambda width, channels, classes, side: resnet18(classes),
+}
+
+
+def build(name: str, width: int, channels: int, classes: int, side: int) -> nn.Module:
+    """A network by name with PyTorch's default initialisation; Refused for an unknown one."""
+    if name not in NETWORKS:
+        raise Refused(f"unknown network {name!r}; choose from {', '.join(NETWORKS)}")
+    return NETWORKS[name](width, channels, classes, side)
 
 
 def parameters(model: nn.Module) -> int:

@@ -34,7 +34,8 @@ class Context:
     root: str | None  # folder of the data files
 
     def build(self) -> torch.nn.Module:
-        return networks.resnet9(self.preset.width, self.data.images.shape[1], self.data.classes)
+        p, (_, channels, side, _) = self.preset, self.data.images.shape
+        return networks.build(p.network, p.width, channels, self.data.classes, side)
 
     def folder(self, role: str) -> Path:
         return self.out / "margins" / role
@@ -65,7 +66,13 @@ def open_context(p: Preset, out: Path, root: str | None, device: str) -> Context
             f"device {device}: this machine has cuda:0 to cuda:{torch.cuda.device_count() - 1}"
         )
     loaded = datasets.load(
-        p.dataset, root, train=p.train_images, val=p.val_images, pool=p.pool, seed=p.seed
+        p.dataset,
+        root,
+        train=p.train_images,
+        val=p.val_images,
+        pool=p.pool,
+        label_noise=p.label_noise,
+        seed=p.seed,
     )
     return Context(p, out, loaded.to(device), device, root)
 

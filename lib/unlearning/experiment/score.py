@@ -163,7 +163,10 @@ def checkpoint_margins(paths: list[Path], pack: Pack, root: str | None = None) -
         torch.cat(pair)[at]
         for pair in ((loaded.images, loaded.val_images), (loaded.labels, loaded.val_labels))
     )
-    model = networks.resnet9(told["width"], images.shape[1], loaded.classes)
+    network = told.get("network", "resnet9")  # packs of earlier runs hold no name
+    model = networks.build(
+        network, told["width"], images.shape[1], loaded.classes, images.shape[-1]
+    )
     found = []
     for path in paths:
         try:
