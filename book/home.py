@@ -63,12 +63,13 @@ seed: int = 0  # seed of forget set, weights and data order (integer) [0, 100000
 # {glue:text}`home_pretrained_margin:.2f` (pretrained), {glue:text}`home_oracle_margin:.2f` (oracle) and
 # {glue:text}`home_ascent_margin:.2f` (ascent). The right panel follows all images for a while longer.
 
-# %% tags=["hide-input"]
+# %%
 import numpy as np
 from myst_nb import glue
 from scipy.special import log_softmax, softmax
 from sklearn.datasets import load_digits
 
+from panels import home as panels
 from unlearning.page import figures, ledger
 from unlearning.page.claims import CLAIMS
 
@@ -135,27 +136,12 @@ glue("home_models", models, display=False)
 glue("home_forget", forget, display=False)
 glue("home_ascent_steps", ascent_steps, display=False)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: the margins of one forgotten image over many models of each kind; ascent (vermilion) is on its way from the pretrained models (blue) to the oracles (green). Right: distance of all images' mean margins to the oracles', step by step. On the forgotten images (orange) it falls, touches a low point and rises for good; on test images (grey) it soon moves away. The dotted line marks the moment of the left panel.", "name": "home-figure"}}
-with figures.style():
-    left, ax = figures.panel()
-    both = np.concatenate([v[:, point] for v in on_f.values()])
-    for kind, values in on_f.items():
-        bins = np.linspace(both.min(), both.max(), 22)
-        color = figures.COLORS[kind]
-        ax.hist(values[:, point], bins, color=color, alpha=0.25, lw=0)
-        ax.hist(values[:, point], bins, histtype="step", color=color, lw=1.8, label=kind)
-    ax.set(xlabel="margin of one forgotten image", ylabel="models")
-    ax.legend(loc="upper left")
-    right, ax = figures.panel()
-    ax.axvline(ascent_steps, color=figures.COLORS["ascent"], ls=":", lw=1.2)
-    ax.plot(path[:, 0], color=figures.COLORS["forget"], label="forgotten images")
-    ax.plot(path[:, 1], "--", color=figures.COLORS["neutral"], label="test images")
-    ax.set(xlabel="steps of gradient ascent", ylabel="distance to the oracles", ylim=(0, None))
-    ax.legend(loc="upper left")
-figures.show(left, right, alt=(
-    "Left: three histograms of one image's margin: pretrained models on the right, oracles on the left, models after "
-    "ascent between and over the oracles. Right: distance to the oracles against steps of gradient ascent: the curve of "
-    "the forgotten images dips and rises, the curve of the test images rises."))
+# %% mystnb={"figure": {"caption": "Left: one forgotten image's margins over many models; ascent (vermilion) is on its way from the pretrained models (blue) to the oracles (green). Right: distance of all images' mean margins to the oracles', step by step. On forgotten images it falls, touches a low point and rises for good; on test images it soon moves away. Dotted: the moment of the left panel.", "name": "home-figure"}}
+figures.show(
+    panels.histograms(on_f, point), panels.path(path, ascent_steps),
+    alt="Left: three histograms of one image's margin; ascent lies between the "
+    "pretrained models and the oracles. Right: the distance to the oracles dips and "
+    "rises for forgotten images and rises for test images.")
 
 # %% [markdown]
 # On the forgotten images the distance falls from {glue:text}`home_forget_nothing:.3f` (doing nothing) to
@@ -172,25 +158,11 @@ figures.show(left, right, alt=(
 # Every claim of the paper gets a verdict, computed by the chapter that tests it and collected on
 # [the verdict page](verdicts.ipynb) together with the evidence and the errata.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's claims C1 to C14 and what this build of the book decided about each; the verdict page has the claims in words, the evidence and the checks behind it.", "name": "home-verdicts"}}
+# %% mystnb={"figure": {"caption": "The paper's claims C1 to C14 in this build of the book: what was found at the paper's own scale, and on the largest scale on which it could be tested here. The verdict page has the claims in words, the scale, the evidence and the checks.", "name": "home-verdicts"}}
 facts = ledger.collect()
 found = {claim.id: ledger.verdict_of(claim.id, facts) for claim in CLAIMS}
-looks = {"reproduced": (figures.COLORS["oracle"], "✓"), "differs": (figures.COLORS["forget"], "≈"),
-         "not reproduced": (figures.COLORS["ascent"], "✗"), "not yet run": (figures.COLORS["neutral"], "")}  # fmt: skip
-with figures.style():
-    strip, ax = figures.panel(width=6.2, height=2.1)
-    for i, (claim, verdict) in enumerate(found.items()):
-        color, mark = looks[verdict]
-        spot = (i % 7, -(i // 7))
-        ax.add_patch(figures.plt.Rectangle(spot, 0.92, 0.86, color=color, alpha=1 if mark else 0.25, lw=0))
-        ax.text(spot[0] + 0.46, spot[1] + 0.43, f"{claim} {mark}".strip(), ha="center", va="center", fontsize=13)
-    for k, (verdict, (color, mark)) in enumerate(looks.items()):
-        count = sum(v == verdict for v in found.values())
-        ax.text((0, 1.75, 3.15, 5.15)[k], -1.35, f"{mark} {verdict}: {count}".strip(), fontsize=10.5, va="center")
-    ax.set(xlim=(0, 7), ylim=(-1.55, 0.9))
-    ax.axis("off")
-text = "; ".join(f"{claim} {verdict}" for claim, verdict in found.items())
-figures.show(strip, alt=f"Verdicts: {text}.")
+words = "; ".join(f"{c} {v.paper} at the paper's scale, {v.here} here" for c, v in found.items())
+figures.show(panels.verdict_strip(found), alt=f"Verdicts: {words}.")
 
 # %% [markdown]
 # ## How to use it
@@ -208,8 +180,8 @@ figures.show(strip, alt=f"Verdicts: {text}.")
 # marks what we add, qualify or found to be different.
 # ```
 #
-# **Rerun.** Every figure and every number in the text was computed when this book was built. Every chapter is a program
-# with a parameters cell; change a value and run it again:
+# **Rerun.** Every number in the text comes from a cell that ran when this book was built, or from a record of an
+# experiment that says how it was made. Every chapter is a program with a parameters cell; change a value and run it again:
 #
 # ```
 # unlearning params one_dimension            # names, units, ranges

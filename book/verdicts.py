@@ -14,8 +14,8 @@
 #
 # ```{admonition} At a glance
 # :class: glance
-# **You will see** every claim of the paper, decided by what the other chapters computed, and the slips in the paper's
-# text that we met on the way.
+# **You will see** every claim of the paper, decided by what the other chapters computed; the same questions put to the
+# authors' own numbers; and the slips in the paper's text that we met on the way.
 #
 # **In the paper** all of it {cite}`mavrothalassitis2025ascent`.
 #
@@ -36,93 +36,85 @@ show: str = "all"  # which claims the table lists {all, decided, open}
 # %% [markdown]
 # ## How a claim is decided
 #
-# Each chapter ends with a list of *checks*: short statements of what the paper claims, each with a yes or a no that the
-# chapter computed. From these the verdict follows mechanically:
-#
-# - **reproduced**: every check holds;
-# - **differs**: some hold and some do not;
-# - **not reproduced**: none holds;
-# - **not yet run**: no chapter of this book has tested the claim.
-#
-# Nobody types a verdict. The checks travel inside the executed chapters, and this page collects them.
+# Each chapter ends with a list of *checks*: short statements of what the paper claims, each answered by the chapter's
+# computation with yes, no, or **open** where an interval crosses the criterion or the data are not there. A check may
+# only say no where the data *exclude* the claim. From the checks the verdict follows:
 
-# %% tags=["hide-input"]
-import html
-from collections import Counter
-
+# %%
 import pandas as pd
 from myst_nb import glue
 
+from panels import verdicts as panels
 from unlearning.build.chapters import in_toc
-from unlearning.page import figures, ledger, verdicts
-from unlearning.page.claims import CLAIMS
+from unlearning.files import ROOT
+from unlearning.page import criteria, evidence, figures, ledger, verdicts
+from unlearning.page.source import show_source
 
+show_source(verdicts.judge)
+
+# %% [markdown]
+# It has two fields and never one word. **Here** is what was found on the largest scale on which this book could test the
+# claim, and the scale is named: *agrees*, *disagrees* or *cannot decide*. **At the paper's scale** is what was found
+# where the paper's own experiment or theorem was run: *reproduced*, *contradicted*, *cannot decide*, or *not run*. A
+# claim about deep networks is not settled by a digit classifier.
+#
+# Nobody types a verdict. The checks travel inside the executed chapters, and this page collects them.
+
+# %%
 facts = ledger.collect()
-verdict_of = {claim.id: ledger.verdict_of(claim.id, facts) for claim in CLAIMS}
-tally = Counter(verdict_of.values())
-for verdict in ("reproduced", "differs", "not reproduced", "not yet run"):
-    glue(f"verdicts_{verdict.replace(' ', '_')}", tally[verdict], display=False)
-glue("verdicts_claims", len(CLAIMS), display=False)
-glue("verdicts_checks", sum(len(f["checks"]) for f in facts if f["kind"] == "claim"), display=False)
+found = pd.DataFrame({c.id: vars(ledger.verdict_of(c.id, facts)) for c in panels.CLAIMS}).T
+for field, words in (("here", verdicts.HERE), ("paper", ("reproduced",))):
+    for word in words:
+        key = f"verdicts_{field}_{word.replace(' ', '_')}"
+        glue(key, int((found[field] == word).sum()), display=False)
+checks = [holds for f in facts if f["kind"] == "claim" for holds in f["checks"].values()]
+glue("verdicts_claims", len(found), display=False)
+glue("verdicts_checks", len(checks), display=False)
+glue("verdicts_open", checks.count(None), display=False)
 
 # %% [markdown]
 # ## The claims
 #
-# Of {glue:text}`verdicts_claims` claims, {glue:text}`verdicts_reproduced` are reproduced,
-# {glue:text}`verdicts_differs` differ, {glue:text}`verdicts_not_reproduced` are not reproduced and
-# {glue:text}`verdicts_not_yet_run` are not yet run; {glue:text}`verdicts_checks` checks stand behind them. "Where" is the
-# place in the paper. The evidence names what it was computed on, because a claim about deep networks is not settled by
-# a digit classifier.
+# Of {glue:text}`verdicts_claims` claims, the evidence here agrees with {glue:text}`verdicts_here_agrees`, disagrees with
+# {glue:text}`verdicts_here_disagrees` and cannot decide {glue:text}`verdicts_here_cannot_decide`.
+# {glue:text}`verdicts_paper_reproduced` are reproduced at the paper's own scale. {glue:text}`verdicts_checks` checks stand
+# behind this, {glue:text}`verdicts_open` of them open. "Where" is the place in the paper; ✗ and ○ mark the checks that
+# failed or are open.
 
-# %% tags=["hide-input"]
-chapters = in_toc()
-
-
-def link(chapter: str) -> str:
-    """The chapter's name as a link if the book has it, else as plain text."""
-    title = chapter.replace("_", " ")
-    return f'<a href="{chapter}.html">{title}</a>' if chapter in chapters else f"({title})"
-
-
-def evidence(claim: str) -> str:
-    """All evidence on a claim, with its scale, and the checks that failed."""
-    lines = []
-    for fact in facts:
-        if fact["kind"] == "claim" and fact["id"] == claim:
-            failed = [name for name, holds in fact["checks"].items() if not holds]
-            lines.append(html.escape(f"{fact['evidence']} ({verdicts.SCALES[fact['scale']]})"))
-            lines += [f"✗ {html.escape(name)}" for name in failed]
-    return "<br>".join(lines) or "–"
-
-
-wanted = {"all": list(verdict_of), "open": [c for c, v in verdict_of.items() if v == "not yet run"],
-          "decided": [c for c, v in verdict_of.items() if v != "not yet run"]}[show]  # fmt: skip
-rows = []
-for claim in CLAIMS:
-    if claim.id in wanted:
-        verdict = verdict_of[claim.id]
-        badge = f'<span class="badge-verdict {verdict.replace(" ", "-")}">{verdict}</span>'
-        by = sorted({f["chapter"] for f in facts if f.get("id") == claim.id}) or [claim.chapter]
-        text = f"<strong>{claim.id}</strong> {html.escape(claim.text)}<br><em>{html.escape(claim.where)}</em>"
-        rows.append([text, f"{badge}<br>{'<br>'.join(map(link, by))}", evidence(claim.id)])
-figures.table(pd.DataFrame(rows, columns=["Claim, and where", "Verdict", "Evidence"]), links=True)
+# %%
+known = in_toc()
+figures.table(panels.claims(facts, known, show), links=True)
 
 # %% [markdown]
+# (verdicts-calibration)=
+# ## The same questions, put to the authors' own numbers
+#
+# A check that formalises a claim must hold on the numbers from which the paper made it; otherwise it is our question and
+# not their claim. So every check about the experiments is one function, and it runs here on what the authors printed in
+# their notebooks and on what we read off their plots, with the floors of Gaussian ensembles of their size. No training
+# is needed for that.
+
+# %%
+table_1 = pd.read_csv(ROOT / "results" / "published_table1.csv")
+calibrated = criteria.calibration(evidence.published(), table_1)
+glue("verdicts_calibrated", int((calibrated.holds == True).sum()), display=False)  # noqa: E712
+glue("verdicts_asked", len(calibrated), display=False)
+figures.table(panels.calibration(calibrated))
+
+# %% [markdown]
+# {glue:text}`verdicts_calibrated` of {glue:text}`verdicts_asked` hold. Where only the average of the three scores is
+# published, a run is ruled out when no partial and intact run could have so high an average.
+#
 # ## Errata
 #
 # Reproducing a paper means checking its formulas as they are printed. Where one cannot be meant as it stands, the
 # chapter that uses it says what we use instead and computes what goes wrong with the printed form. None of these slips
 # changes the paper's argument; they are listed so that the next reader does not stumble.
 
-# %% tags=["hide-input"]
-errata = [f for f in facts if f["kind"] == "erratum"]
-rows = [[f"{html.escape(f['where'])}<br>{link(f['chapter'])}", html.escape(f["printed"]), html.escape(f["ours"]),
-         f"{html.escape(f['shown_by'])} ({f['verdict']})"] for f in errata]  # fmt: skip
+# %%
+errata = panels.errata(facts, known)
 glue("verdicts_errata", len(errata), display=False)
-if rows:
-    figures.table(pd.DataFrame(rows, columns=["Where", "Printed", "We use", "Shown by"]), links=True)
-else:
-    print("No chapter with an erratum has been executed.")
+figures.table(errata, links=True)
 
 # %% [markdown]
 # There are {glue:text}`verdicts_errata` errata so far. If you find another, or disagree with a verdict, the chapter it

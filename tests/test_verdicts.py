@@ -9,11 +9,24 @@ from unlearning.page import ledger, verdicts
 from unlearning.page.claims import CLAIMS
 
 
-@given(st.dictionaries(st.text(), st.booleans(), min_size=1))
+@given(st.dictionaries(st.text(), st.sampled_from([True, False, None]), min_size=1))
 def test_verdict_follows_from_the_checks(checks):
-    held = sum(checks.values())
-    expected = "reproduced" if held == len(checks) else "differs" if held else "not reproduced"
+    kinds = set(checks.values())
+    expected = "disagrees" if False in kinds else "cannot decide" if None in kinds else "agrees"
     assert verdicts.judge(checks) == expected
+
+
+def test_only_the_papers_own_scale_reproduces_or_contradicts():
+    for name, scale in verdicts.SCALES.items():
+        found = {v: verdicts.papers(v, name) for v in verdicts.HERE}
+        if scale.papers:
+            assert found == {
+                "agrees": "reproduced",
+                "cannot decide": "cannot decide",
+                "disagrees": "contradicted",
+            }
+        else:
+            assert set(found.values()) == {"not run"}
 
 
 def test_checks_must_be_computed_booleans():
@@ -47,7 +60,7 @@ def test_facts_survive_the_notebook(tmp_path, shown):
         verdicts.decide,
         "C8",
         evidence="gap < 1e-8",
-        checks={"a <b>": True, "c": False},
+        checks={"a <b>": True, "c": False, "d": None},
         scale="exact",
     )
     slip = {"printed": "+", "ours": "-", "shown_by": "3 of 3", "checks": {"fails": True}}
@@ -62,8 +75,13 @@ def test_facts_survive_the_notebook(tmp_path, shown):
         ("two", "claim"),
     ]
     assert facts[1]["verdict"] == "shown"
-    assert ledger.verdict_of("C8", facts) == "differs"
-    assert ledger.verdict_of("C1", facts) == "not yet run"
+    assert ledger.verdict_of("C8", facts) == ledger.Verdict("contradicted", "disagrees", "exact")
+    assert ledger.verdict_of("C8", facts[2:]) == ledger.Verdict("not run", "agrees", "digits")
+    assert ledger.verdict_of("C1", facts) == ledger.Verdict("not run", "not run", "")
+    assert (
+        "○ d (open)" in one[0].data["text/html"]
+        and "at the paper's scale" in one[0].data["text/html"]
+    )
     assert "&lt;b&gt;" in one[0].data["text/html"], "texts must be escaped"
     assert ledger.collect(tmp_path / "nowhere") == []
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from unlearning.experiment import layout, presets, results, runner
 from unlearning.files import ROOT
+from unlearning.klom import DIRECTIONS
 from unlearning.methods import METHODS, Config
 
 GROUPS = ("forget", "retain", "val")  # the three groups of points, in the paper's order
@@ -44,18 +45,21 @@ _SCORES = {
 
 
 def demo(models: int = 24, seed: int = 0) -> tuple[layout.Context, list[dict]]:
-    """The `demo` preset on this machine: (its folder as a context, its records).
+    """The preset `demo` (small ResNet-9s) on this machine: see `live`."""
+    return live("demo", models, seed)
+
+
+def live(name: str = "live", models: int = 100, seed: int = 0) -> tuple[layout.Context, list[dict]]:
+    """A preset small enough for a page, run on this machine: (its folder as a context, its records).
 
     What a chapter has already trained here with the same seed, N and training code is not trained again: the folder
-    lies below _build/demo. (Another N has another folder, because forget sets are chosen by the ensemble's own
-    margins.) models: N, at least 2. Raises as `runner.run`.
+    lies below _build/NAME. (Another N has another folder, because forget sets are chosen by the ensemble's own
+    margins.) name: key of PRESETS; models: N, at least 2. Raises as `runner.run`.
     """
-    p = presets.preset("demo", models=models, seed=seed)
+    p = presets.preset(name, models=models, seed=seed)
     context = layout.open_context(p, ROOT, None, "cpu")
-    key = hashlib.sha256(
-        json.dumps([layout.identity(context), models], sort_keys=True).encode()
-    ).hexdigest()[:12]
-    folder = ROOT / "_build" / "demo" / key
+    told = json.dumps([layout.identity(context), models], sort_keys=True)
+    folder = ROOT / "_build" / name / hashlib.sha256(told.encode()).hexdigest()[:12]
     records = runner.run(p, folder, report=None, wait=True)
     return replace(context, out=folder), records
 
@@ -70,7 +74,7 @@ def table(records: list[dict], direction: str = "oracle_to_unlearned") -> pd.Dat
 
     Identity: dataset, preset, forget_set, method, every switch of `methods.Config` (lr, batchnorm, …), epoch, models.
     For each group G of GROUPS: G (95th percentile of KLoM), G_low and G_high (its 95% interval over models), G_floor,
-    G_ceiling, G_robust, G_mean, G_collapsed (a fraction), G_points, G_accuracy and G_oracle_accuracy (fractions).
+    G_ceiling, G_reverse (P95 in the other direction), G_robust, G_mean, G_collapsed (a fraction), G_points, G_accuracy and G_oracle_accuracy (fractions).
     KLoM in `direction`, one of klom.DIRECTIONS. average: mean of the three 95th percentiles. cost_paper, cost_true:
     relative to one retraining. seconds: of one model's unlearning; seconds_retrain: of one oracle's training. size:
     |F|. Without records: the columns, no row.
@@ -86,7 +90,9 @@ def table(records: list[dict], direction: str = "oracle_to_unlearned") -> pd.Dat
         "size",
     ]
     columns += [f"{g}{end}" for g in GROUPS for end in (*_SCORES, "_accuracy", "_oracle_accuracy")]
+    columns += [f"{g}_reverse" for g in GROUPS]
     columns += ["average", "cost_paper", "cost_true", "seconds", "seconds_retrain"]
+    other = next(d for d in DIRECTIONS if d != direction)
     rows = []
     for r in records:
         row = {k: r[k] for k in ("dataset", "preset", "forget_set", "method")} | r["configuration"]
@@ -95,6 +101,7 @@ def table(records: list[dict], direction: str = "oracle_to_unlearned") -> pd.Dat
             summary = r["groups"][g][direction]
             row |= {f"{g}{end}": summary[field] for end, field in _SCORES.items()}
             row |= {f"{g}_{k}": r["groups"][g][k] for k in ("accuracy", "oracle_accuracy")}
+            row[f"{g}_reverse"] = r["groups"][g][other]["p95"]
         row["average"] = sum(row[g] for g in GROUPS) / len(GROUPS)
         row |= {"cost_paper": r["cost"]["paper"], "cost_true": r["cost"]["true"]}
         rows.append(row | {"seconds": r["seconds"], "seconds_retrain": r["seconds_retrain"]})

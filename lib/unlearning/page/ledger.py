@@ -1,12 +1,13 @@
 """Reads back what the chapters decided, from their executed notebooks."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
 from unlearning.files import ROOT
-from unlearning.page.verdicts import KEY, judge
+from unlearning.page.verdicts import KEY, NOT_RUN, SCALES, judge, papers
 
 EXECUTED = ROOT / "_build" / "executed"  # where the build keeps executed chapters
 
@@ -31,12 +32,26 @@ def collect(folder: Path = EXECUTED) -> list[dict]:
     ]
 
 
-def verdict_of(claim: str, collected: list[dict]) -> str:
-    """The verdict on a claim from all checks of all chapters that decided it; "not yet run" when none did."""
+@dataclass(frozen=True)
+class Verdict:
+    """What the book found about one claim."""
+
+    paper: str  # at the paper's own scale: reproduced, contradicted, cannot decide or not run
+    here: str  # on the largest scale on which it was tested: agrees, disagrees, cannot decide or not run
+    scale: str  # that scale, a key of verdicts.SCALES; "" if it was not run
+
+
+def verdict_of(claim: str, collected: list[dict]) -> Verdict:
+    """The verdict on a claim from all checks of all chapters that decided it, on the largest scale they used."""
+    facts = [f for f in collected if f.get("id") == claim and f["kind"] == "claim"]
+    if not facts:
+        return Verdict(NOT_RUN, NOT_RUN, "")
+    scale = max((f["scale"] for f in facts), key=list(SCALES).index)
     checks = {
-        f"{f['chapter']}: {name}": ok
-        for f in collected
-        if f.get("id") == claim and f["kind"] == "claim"
-        for name, ok in f["checks"].items()
+        f"{f['chapter']}: {name}": holds
+        for f in facts
+        if f["scale"] == scale
+        for name, holds in f["checks"].items()
     }
-    return judge(checks) if checks else "not yet run"
+    here = judge(checks)
+    return Verdict(papers(here, scale), here, scale)

@@ -1,58 +1,90 @@
 """Verdicts and errata: decided by checks that a chapter computed, shown on its page, carried in its executed notebook.
 
-`decide` and `erratum` display a box; the same facts ride along in the output's metadata, so that the page and the
-verdict table can never disagree. `ledger.collect` reads them back.
+A verdict has two fields and never one word: what was found at the paper's own scale, and what was found here, on a scale
+that is named. `decide` and `erratum` display a box; the same facts ride along in the output's metadata, so that the page
+and the verdict table can never disagree. `ledger.collect` reads them back.
 """
 
 import html
+from dataclasses import dataclass
 
 from IPython.display import display
 
 from unlearning.page.claims import BY_ID
 
-SCALES = {
-    "exact": "closed forms and numerical solutions",
-    "simulation": "simulated data",
-    "digits": "scikit-learn digits",
-    "laptop": "real data cut to a laptop",
-    "paper": "the paper's own scale",
+
+@dataclass(frozen=True)
+class Scale:
+    """What checks were computed on."""
+
+    text: str  # for people
+    papers: bool  # whether it is the paper's own scale: theorems are, cut-down experiments are not
+
+
+SCALES = {  # from the smallest to the paper's own
+    "digits": Scale("scikit-learn digits", False),
+    "laptop": Scale("690 images of 16×16, a network of 38% validation accuracy", False),
+    "desk": Scale(
+        "all of CIFAR-10 at 16×16, a quarter of the width, 76% validation accuracy", False
+    ),
+    "simulation": Scale("simulated data", True),
+    "exact": Scale("closed forms and numerical solutions", True),
+    "paper": Scale("the paper's own scale", True),
 }
+HERE = ("agrees", "cannot decide", "disagrees")
+AT_PAPERS_SCALE = {
+    "agrees": "reproduced",
+    "cannot decide": "cannot decide",
+    "disagrees": "contradicted",
+}
+NOT_RUN = "not run"
 KEY = "unlearning"  # of the output metadata
+MARKS = {True: ("holds", "✓"), None: ("open", "○"), False: ("fails", "✗")}
 
 
-def judge(checks: dict[str, bool]) -> str:
-    """'reproduced' when every check holds, 'differs' when some do, 'not reproduced' when none does.
+def judge(checks: dict[str, bool | None]) -> str:
+    """'agrees' when every check holds, 'disagrees' when one fails, 'cannot decide' when some are open and none fails.
 
-    Raises ValueError without a check and TypeError when a check is not a plain bool (a number would always "hold").
+    A check is True, False, or None: open, because an interval crosses its criterion or its data are not there. A check
+    may only be False where the data *exclude* the claim. Raises ValueError without a check and TypeError when a check
+    is not a plain bool or None (a number would always "hold").
     """
     if not checks:
         raise ValueError("no checks were given: a verdict needs at least one computed check")
     for name, holds in checks.items():
-        if not isinstance(holds, bool):
-            raise TypeError(f"check {name!r} is {holds!r}: give a bool, e.g. bool(worst < 1e-8)")
-    return (
-        "reproduced"
-        if all(checks.values())
-        else "differs"
-        if any(checks.values())
-        else "not reproduced"
-    )
+        if not isinstance(holds, bool) and holds is not None:
+            raise TypeError(
+                f"check {name!r} is {holds!r}: give a bool, e.g. bool(worst < 1e-8), or None for open"
+            )
+    if False in checks.values():
+        return "disagrees"
+    return "agrees" if all(checks.values()) else "cannot decide"
 
 
-def _box(title: str, verdict: str, lines: list[str], checks: dict[str, bool]) -> str:
+def papers(verdict: str, scale: str) -> str:
+    """The field "at the paper's scale" of a verdict that was found on `scale`."""
+    return AT_PAPERS_SCALE[verdict] if SCALES[scale].papers else NOT_RUN
+
+
+def badge(verdict: str) -> str:
+    """A verdict's word as a coloured mark (HTML)."""
+    return f'<span class="badge-verdict {verdict.replace(" ", "-")}">{verdict}</span>'
+
+
+def _box(title: str, badges: str, lines: list[str], checks: dict[str, bool | None]) -> str:
     rows = "".join(
-        f'<li class="{"holds" if ok else "fails"}">{"✓" if ok else "✗"} {html.escape(name)}</li>'
-        for name, ok in checks.items()
+        f'<li class="{MARKS[holds][0]}">{MARKS[holds][1]} {html.escape(name)}{" (open)" * (holds is None)}</li>'
+        for name, holds in checks.items()
     )
     text = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
-    badge = f'<span class="badge-verdict {verdict.replace(" ", "-")}">{verdict}</span>'
-    return f'<div class="verdict"><p><strong>{html.escape(title)}</strong> {badge}</p>{text}<ul>{rows}</ul></div>'
+    return f'<div class="verdict"><p><strong>{html.escape(title)}</strong> {badges}</p>{text}<ul>{rows}</ul></div>'
 
 
-def decide(claim: str, *, evidence: str, checks: dict[str, bool], scale: str) -> None:
-    """Decide claim C1-C14 by `checks` (name: does it hold), computed on `scale`, and display the verdict.
+def decide(claim: str, *, evidence: str, checks: dict[str, bool | None], scale: str) -> None:
+    """Decide claim C1-C14 by `checks` (name: True, False or None for open), computed on `scale`; display the verdict.
 
-    Raises ValueError for an unknown claim or scale, an empty evidence text or no checks.
+    evidence: one sentence with the number, its interval and its unit. Raises ValueError for an unknown claim or scale,
+    an empty evidence text or no checks.
     """
     if claim not in BY_ID:
         raise ValueError(f"unknown claim {claim!r}: choose from {', '.join(BY_ID)}")
@@ -62,22 +94,15 @@ def decide(claim: str, *, evidence: str, checks: dict[str, bool], scale: str) ->
         raise ValueError(
             f"no evidence was given for {claim}: say in one sentence what was computed, with its number"
         )
-    verdict = judge(checks)
-    lines = [f"The claim: {BY_ID[claim].text}", f"Evidence ({SCALES[scale]}): {evidence}"]
-    fact = {
-        "kind": "claim",
-        "id": claim,
-        "verdict": verdict,
-        "evidence": evidence,
-        "scale": scale,
-        "checks": checks,
-    }
-    body = _box(f"{claim}", verdict, lines, checks)
-    display(
-        {"text/html": body, "text/plain": f"{claim}: {verdict}. {evidence}"},
-        raw=True,
-        metadata={KEY: fact},
-    )
+    here = judge(checks)
+    paper = papers(here, scale)
+    lines = [f"The claim: {BY_ID[claim].text}", f"Evidence ({SCALES[scale].text}): {evidence}"]
+    fact = {"kind": "claim", "id": claim, "paper": paper, "verdict": here, "evidence": evidence, "scale": scale,
+            "checks": checks}  # fmt: skip
+    badges = f"at the paper's scale: {badge(paper)}; here: {badge(here)}"
+    body = _box(claim, badges, lines, checks)
+    plain = f"{claim}: {paper} at the paper's scale; {here} here. {evidence}"
+    display({"text/html": body, "text/plain": plain}, raw=True, metadata={KEY: fact})
 
 
 def erratum(
@@ -87,19 +112,11 @@ def erratum(
 
     `checks` must hold for the erratum to count as shown; otherwise it is listed as not shown. Raises as `decide`.
     """
-    verdict = "shown" if judge(checks) == "reproduced" else "not shown"
+    verdict = "shown" if judge(checks) == "agrees" else "not shown"
     lines = [f"Printed: {printed}", f"We use: {ours}", shown_by]
-    fact = {
-        "kind": "erratum",
-        "id": id,
-        "where": where,
-        "printed": printed,
-        "ours": ours,
-        "shown_by": shown_by,
-        "verdict": verdict,
-        "checks": checks,
-    }
-    body = _box(f"Erratum, {where}", verdict, lines, checks)
+    fact = {"kind": "erratum", "id": id, "where": where, "printed": printed, "ours": ours, "shown_by": shown_by,
+            "verdict": verdict, "checks": checks}  # fmt: skip
+    body = _box(f"Erratum, {where}", badge(verdict), lines, checks)
     display(
         {"text/html": body, "text/plain": f"erratum {id}: {verdict}. {shown_by}"},
         raw=True,
