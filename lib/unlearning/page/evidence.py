@@ -16,9 +16,13 @@ from unlearning.experiment import layout, presets, results, runner
 from unlearning.files import ROOT
 from unlearning.klom import DIRECTIONS
 from unlearning.methods import METHODS, Config
+from unlearning.page import criteria
 
 GROUPS = ("forget", "retain", "val")  # the three groups of points, in the paper's order
 NAMES = {name: method.title for name, method in METHODS.items()} | {"retrain": "short retraining"}
+NO_STEP = (
+    1e-4  # step sizes up to here do what step size 0 does (a check of the chapter on BatchNorm)
+)
 IN_PAPER = (
     "nothing",
     "ga",
@@ -106,6 +110,24 @@ def table(records: list[dict], direction: str = "oracle_to_unlearned") -> pd.Dat
         row |= {"cost_paper": r["cost"]["paper"], "cost_true": r["cost"]["true"]}
         rows.append(row | {"seconds": r["seconds"], "seconds_retrain": r["seconds_retrain"]})
     return pd.DataFrame(rows, columns=columns)
+
+
+def load(scale: str) -> pd.DataFrame:
+    """The records of one scale as a judged table: one row per configuration and stopping time. Empty without records.
+
+    scale: "laptop", "desk" or "paper" (the preset of that name). Columns of `table` and `criteria.judged`, and: kind
+    ("random", "pc1", "pc2") and copy (True where the step size is so small that the trajectory is that of step size 0,
+    BatchNorm's drift alone: it must not be counted again).
+    """
+    if scale not in ("laptop", "desk", "paper"):
+        raise ValueError(f"unknown scale {scale!r}: choose laptop, desk or paper")
+    frame = table(recorded(preset=scale))
+    if frame.empty:
+        return frame.assign(kind="", copy=False, q=0.0, outcome="")
+    frame = criteria.judged(frame)
+    frame["kind"] = [kind(name) for name in frame.forget_set]
+    frame["copy"] = (frame.method == "ga") & (frame.lr > 0) & (frame.lr <= NO_STEP)
+    return frame
 
 
 def paper_grid(frame: pd.DataFrame) -> pd.DataFrame:
