@@ -116,17 +116,17 @@ def load(scale: str) -> pd.DataFrame:
     """The records of one scale as a judged table: one row per configuration and stopping time. Empty without records.
 
     scale: "laptop", "desk" or "paper" (the preset of that name). Columns of `table` and `criteria.judged`, and: kind
-    ("random", "pc1", "pc2") and copy (True where the step size is so small that the trajectory is that of step size 0,
+    ("random", "pc1", "pc2") and repeat (True where the step size is so small that the trajectory is that of step size 0,
     BatchNorm's drift alone: it must not be counted again).
     """
     if scale not in ("laptop", "desk", "paper"):
         raise ValueError(f"unknown scale {scale!r}: choose laptop, desk or paper")
     frame = table(recorded(preset=scale))
     if frame.empty:
-        return frame.assign(kind="", copy=False, q=0.0, outcome="")
+        return frame.assign(kind="", repeat=False, q=0.0, outcome="")
     frame = criteria.judged(frame)
     frame["kind"] = [kind(name) for name in frame.forget_set]
-    frame["copy"] = (frame.method == "ga") & (frame.lr > 0) & (frame.lr <= NO_STEP)
+    frame["repeat"] = (frame.method == "ga") & (frame.lr > 0) & (frame.lr <= NO_STEP)
     return frame
 
 
