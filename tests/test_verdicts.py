@@ -76,7 +76,9 @@ def test_facts_survive_the_notebook(tmp_path, shown):
     ]
     assert facts[1]["verdict"] == "shown"
     assert ledger.verdict_of("C8", facts) == ledger.Verdict("contradicted", "disagrees", "exact")
-    assert ledger.verdict_of("C8", facts[2:]) == ledger.Verdict("not run", "agrees", "digits")
+    assert ledger.verdict_of("C8", facts[2:]) == ledger.Verdict(
+        "not run", "cannot decide", "digits"
+    )
     assert ledger.verdict_of("C1", facts) == ledger.Verdict("not run", "not run", "")
     assert (
         "○ d (open)" in one[0].data["text/html"]

@@ -53,5 +53,5 @@ def verdict_of(claim: str, collected: list[dict]) -> Verdict:
         if f["scale"] == scale
         for name, holds in f["checks"].items()
     }
-    here = judge(checks)
+    here = "cannot decide" if SCALES[scale].weak else judge(checks)
     return Verdict(papers(here, scale), here, scale)
