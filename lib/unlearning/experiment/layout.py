@@ -5,6 +5,7 @@ weights/INDEX.pt                               the pretrained models
 margins/pretrained/FIRST-LAST.npz              margins and hits (1, models, all points)
 margins/SET/oracle/…, margins/SET/METHOD/…     the same; methods: (epochs, models, scored points)
 forget_sets/SET.json                           indices; those of the retain points nearest to them
+methods/FUNCTION@HASH.py                       methods of your own
 results.jsonl                                  one record per (set, configuration, epoch)
 """
 
@@ -21,6 +22,7 @@ from unlearning.datasets import Data
 from unlearning.errors import Refused
 from unlearning.experiment import provenance
 from unlearning.experiment.presets import WORK, Preset
+from unlearning.methods import own
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def open_context(p: Preset, out: Path, root: str | None, device: str) -> Context
         raise Refused(
             f"device {device}: this machine has cuda:0 to cuda:{torch.cuda.device_count() - 1}"
         )
+    for path in sorted((out / "methods").glob("*@*.py")):
+        own.register(path)
     loaded = datasets.load(
         p.dataset,
         root,
@@ -95,6 +99,15 @@ def size_of(name: str, context: Context) -> int:
     if name.startswith("published"):
         return len(forget_sets.forget_set(name, len(context.data.labels), root=context.root))
     return int(name.rpartition("-")[2])
+
+
+def keep_method(spec: str, out: Path) -> str:
+    """Copy a method of your own (FILE.py:FUNCTION) into the run's folder, enter it into METHODS, return its name."""
+    name, code = own.named(spec)
+    path = out / "methods" / f"{name}.py"
+    if not path.exists():
+        files.write_whole(path, lambda file: file.write(code))
+    return own.register(path)
 
 
 # --- what a folder is -----------------------------------------------------------------------------------------------
@@ -167,7 +180,9 @@ def load(role: str, context: Context) -> dict[str, np.ndarray]:
     n = context.preset.models
     joined = {k: np.concatenate([part[k] for part in parts], 1)[:, :n] for k in ("margins", "hits")}
     codes = sorted({str(part["method_code"]) for part in parts if "method_code" in part})
+    visited = parts[0].get("visited")  # the same for every model: their batches have the same sizes
     return joined | {
+        "visited": visited,
         "seconds": sum(part["seconds"] for part in parts),
         "wall": wall,
         "method_code": codes,

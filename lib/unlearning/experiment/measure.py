@@ -10,7 +10,7 @@ import torch
 from unlearning import klom, methods, training, uncertainty
 from unlearning.experiment import layout, provenance, results
 from unlearning.experiment.layout import Context
-from unlearning.methods import Config
+from unlearning.methods import METHODS, Config
 
 
 def stages(context: Context) -> Iterator[tuple[str, str, Config | None, int]]:
@@ -95,8 +95,15 @@ def _measure(
                 "accuracy": float(hits[:, part].mean()),
                 "oracle_accuracy": float(oracle["hits"][0][:, members].mean()),
             }
+        own = config and METHODS[config.method].passes is None
         relative = methods.cost(
-            counted, epoch, sizes["forget"], sizes["retain"], sizes["val"], p.recipe.epochs
+            counted,
+            epoch,
+            sizes["forget"],
+            sizes["retain"],
+            sizes["val"],
+            p.recipe.epochs,
+            int(unlearned["visited"][k]) if own else None,
         )
         yield head | {
             "groups": scores,

@@ -112,7 +112,11 @@ def units(context: Context) -> list[Unit]:
 def _visits(config: Config, forget: int, retain: int) -> tuple[float, int]:
     """Forward passes' worth of arithmetic on points (backward = 2), and optimiser steps, of one whole trajectory."""
     method = METHODS[config.method]
-    ascent, descent = method.passes(config, config.epochs[-1])
+    unknown = (
+        config.epochs[-1],
+        config.epochs[-1],
+    )  # of a method of somebody's own: a guess for the clock only
+    ascent, descent = method.passes(config, config.epochs[-1]) if method.passes else unknown
     forget_batch = config.batch if descent == 0 else config.forget_batch
     steps = ascent * -(-forget // forget_batch) + descent * -(-retain // config.batch)
     return (3 if method.backward else 1) * (ascent * forget + descent * retain), steps

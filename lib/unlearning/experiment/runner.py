@@ -22,8 +22,13 @@ from unlearning.experiment.layout import Context, open_context
 from unlearning.experiment.local import Workers, default_workers
 from unlearning.experiment.plan import Unit
 from unlearning.experiment.presets import PRESETS, Preset, preset, staged
+from unlearning.methods import Config
 
 # --- running the plan ------------------------------------------------------------------------------------------------
+
+
+# where units are done: a context manager with count, submit(unit) -> future, result(future) -> seconds
+BACKENDS: dict[str, Callable] = {"local": Workers}
 
 
 def run(
@@ -36,12 +41,13 @@ def run(
     time_budget: float | None = None,
     report: Callable[[str], None] | None = print,
     wait: bool = False,
+    on: str = "local",
 ) -> list[dict]:
     """Runs what is missing of an experiment in the folder `out`, and returns the records that now stand for it.
 
     workers: processes (default: CPU cores; 1 on a GPU), each with one thread; 1 works in this process. time_budget:
     seconds after which no unit is started that would not end in time. report: called with one line per unit. wait: for
-    another run in this folder to end, instead of refusing.
+    another run in this folder to end, instead of refusing. on: key of BACKENDS.
     Raises Refused for a request that cannot be served, training.Diverged, OSError (full disk, …); what was recorded
     before stays. The numbers on a CPU do not depend on workers, interruptions or the order of units.
     """
@@ -58,7 +64,7 @@ def run(
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            with Workers(context, workers) as pool:
+            with BACKENDS[on](context, workers) as pool:
                 for stage in stages:
                     if not _run_all(stage, pool, deadline, report):
                         break
@@ -204,8 +210,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         nargs="+",
         metavar="M",
-        help=f"only these of the preset's configurations: {', '.join([*methods.METHODS, 'retrain'])}",
+        help=f"only these of the preset's configurations: {', '.join([*methods.METHODS, 'retrain'])}; or one of your "
+        "own: path/to/file.py:function",
     )
+    add(
+        "--lr",
+        type=float,
+        nargs="+",
+        metavar="R",
+        help="step sizes of a method of your own (default: 0.01)",
+    )
+    add("--epochs", type=int, nargs="+", metavar="E", help="epochs that it hands out (default: 1)")
     add("--models", type=int, metavar="N", help="models in each ensemble")
     add(
         "--time-budget",
@@ -269,16 +284,36 @@ def chosen(arguments: argparse.Namespace) -> Preset:
     if arguments.forget_set:
         p = replace(p, forget_sets=tuple(dict.fromkeys(arguments.forget_set)))
     if arguments.method:
-        allowed = [*methods.METHODS, "retrain"]
-        for name in arguments.method:
-            if name not in allowed:
-                raise Refused(f"unknown method {name!r}; choose from {', '.join(allowed)}")
+        known = [name for name in arguments.method if ":" not in name]
+        for name in known:
+            if name not in (*methods.METHODS, "retrain"):
+                allowed = ", ".join([*methods.METHODS, "retrain"])
+                raise Refused(
+                    f"unknown method {name!r}; choose from {allowed}, or give path/to/file.py:function"
+                )
         p = replace(
             p,
-            configs=tuple(c for c in p.configs if c.method in arguments.method),
-            retrain_epochs=p.retrain_epochs if "retrain" in arguments.method else (),
+            configs=tuple(c for c in p.configs if c.method in known) + _own_configs(p, arguments),
+            retrain_epochs=p.retrain_epochs if "retrain" in known else (),
+        )
+    elif arguments.lr or arguments.epochs:
+        raise Refused(
+            "--lr and --epochs are for a method of your own: give --method path/to/file.py:function"
         )
     return p
+
+
+def _own_configs(p: Preset, arguments: argparse.Namespace) -> tuple[Config, ...]:
+    """Trajectories of methods in files of the caller's own."""
+    specs = [name for name in arguments.method if ":" in name]
+    if not specs and (arguments.lr or arguments.epochs):
+        raise Refused(
+            "--lr and --epochs are for a method of your own: give --method path/to/file.py:function"
+        )
+    out = Path(arguments.out or f"runs/{p.name}")
+    epochs = tuple(sorted(set(arguments.epochs or [1])))
+    names = [layout.keep_method(spec, out) for spec in specs]
+    return tuple(Config(name, lr, epochs) for name in names for lr in arguments.lr or [0.01])
 
 
 def _with_stages(p: Preset, arguments: argparse.Namespace) -> Preset:

@@ -79,20 +79,27 @@ def _unlearn(unit: Unit, context: Context) -> dict[str, np.ndarray]:
     images = torch.cat([data.images, data.val_images])[positions]
     labels = torch.cat([data.labels, data.val_labels])[positions]
     model = _pretrained(unit, context)
+    visits, visited = methods.Visits(model), []
     clock, margins, hits, seconds, used = _clock(context.device), [], [], [], 0.0
     retain = np.setdiff1d(np.arange(len(data.labels)), forget)
     start = clock()
     for _, now in methods.run(model, _points(data, forget), _points(data, retain), unit.config):
         used += clock() - start  # scoring is no part of a method's time
         phi, right = training.score(now, data, images, labels, max(1, 1024 // unit.models))
-        margins.append(phi), hits.append(right), seconds.append(used)
+        margins.append(phi), hits.append(right), seconds.append(used), visited.append(visits.points)
         start = clock()
     return {
         "margins": np.stack(margins),
         "hits": np.stack(hits),
         "seconds": np.array(seconds),
-        "method_code": np.array(provenance.code_hash(provenance.METHOD_CODE)),
+        "visited": np.array(visited),  # points in forward passes with gradients, of each model
+        "method_code": np.array(_method_code(unit.config.method)),
     }
+
+
+def _method_code(name: str) -> str:
+    """Hash of the method's code: the library's, or that of a file of somebody's own, which its name carries."""
+    return name.partition("@")[2] or provenance.code_hash(provenance.METHOD_CODE)
 
 
 def _clock(device: str) -> Callable[[], float]:

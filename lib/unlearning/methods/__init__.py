@@ -10,6 +10,7 @@ published runs lack.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from unlearning.errors import Refused
@@ -23,6 +24,7 @@ __all__ = [
     "Config",
     "Method",
     "Points",
+    "Visits",
     "checked",
     "cost",
     "descent_ascent",
@@ -42,9 +44,8 @@ class Method:
     function: Callable[[nn.Module, Points, Points, Config], Checkpoints]
     title: str  # its name on a page
     marker: str  # its matplotlib marker on a map
-    passes: Callable[
-        [Config, int], tuple[int, int]
-    ]  # (configuration, epoch) -> passes over F, passes over R so far
+    # (configuration, epoch) -> passes over F, over R so far; None: counted while it runs (`Visits`)
+    passes: Callable[[Config, int], tuple[int, int]] | None
     backward: bool = (
         True  # whether a step computes gradients (three times a forward pass's arithmetic)
     )
@@ -87,16 +88,39 @@ def checked(config: Config) -> Config:
     return config
 
 
+class Visits:
+    """Counts the points in a method's forward passes with gradients; copies of the model go on counting here."""
+
+    def __init__(self, model: nn.Module):
+        self.points = 0  # seen by each model of a stack
+        model.register_forward_pre_hook(self._count)
+
+    def _count(self, module: nn.Module, inputs: tuple) -> None:
+        if torch.is_grad_enabled():
+            self.points += len(inputs[0])
+
+    def __deepcopy__(self, memo: dict) -> "Visits":
+        return self
+
+
 def cost(
-    config: Config, epoch: int, forget: int, retain: int, validation: int, full_epochs: int
+    config: Config,
+    epoch: int,
+    forget: int,
+    retain: int,
+    validation: int,
+    full_epochs: int,
+    visited: int | None = None,
 ) -> dict[str, float]:
     """Points visited, relative to retraining on D for full_epochs epochs: {"paper": …, "true": …}.
 
     paper = (|F| E_ascent + |R| E) / ((|D| + |validation|) full_epochs), the authors' convention, whose denominator
-    counts validation points that no training visits; true = the same over |D| full_epochs.
+    counts validation points that no training visits; true = the same over |D| full_epochs. visited: points that were
+    counted while the method ran (`Visits`), where its passes are not known beforehand.
     """
-    ascent, descent = METHODS[config.method].passes(config, epoch)
-    visited = forget * ascent + retain * descent
+    if visited is None:
+        ascent, descent = METHODS[config.method].passes(config, epoch)
+        visited = forget * ascent + retain * descent
     return {
         "paper": visited / ((forget + retain + validation) * full_epochs),
         "true": visited / ((forget + retain) * full_epochs),
