@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import torch
 
 from unlearning import klom, methods, training, uncertainty
-from unlearning.experiment import layout, provenance, results
+from unlearning.experiment import estimates, layout, provenance, results
 from unlearning.experiment.layout import Context
 from unlearning.methods import METHODS, Config
 
@@ -87,14 +87,12 @@ def _measure(
         phi, hits = (unlearned[x][k] for x in ("margins", "hits"))
         if phi.shape[1] != len(positions):  # an ensemble scored on all points
             phi, hits = phi[:, positions], hits[:, positions]
-        scores, start = {}, 0
-        for group, members in groups.items():
-            part = slice(start, start + len(members))
-            start += len(members)
-            scores[group] = _group(phi[:, part], oracle["margins"][0][:, members], context) | {
-                "accuracy": float(hits[:, part].mean()),
-                "oracle_accuracy": float(oracle["hits"][0][:, members].mean()),
-            }
+        parts = _parts(groups)
+        scores = {
+            group: _group(phi[:, part], oracle["margins"][0][:, members], context)
+            | estimates.accuracy(hits[:, part], oracle["hits"][0][:, members])
+            for (group, members), part in zip(groups.items(), parts, strict=True)
+        }
         own = config and METHODS[config.method].passes is None
         relative = methods.cost(
             counted,
@@ -107,6 +105,8 @@ def _measure(
         )
         yield head | {
             "groups": scores,
+            "blocks": _blocks(phi, hits, oracle, groups),
+            "paired": _paired(context, name, config, epoch, phi, hits, oracle, groups),
             "cost": relative,
             "seconds": float(unlearned["seconds"][k]) / p.models,
             "seconds_retrain": float(oracle["seconds"][0]) / p.models,
@@ -130,6 +130,7 @@ def _measure(
             "stack": p.stack,
             "resamples": p.resamples,
             "provenance": provenance.provenance(context.device)
+            | {"recorded": provenance.now(), "protocol": provenance.protocol(p.name)}
             | {"method_code": " and ".join(unlearned["method_code"])},
         }
 
@@ -142,13 +143,95 @@ def _group(unlearned: np.ndarray, oracle: np.ndarray, context: Context) -> dict:
     p, (splits, subsets) = context.preset, context.preset.resamples
     paper, other = klom.DIRECTIONS
     fewer = {"splits": max(1, splits // 5), "subsets": max(3, subsets // 5)}
-    return {
+    return estimates.group(a, b) | {
         paper: asdict(
             uncertainty.summarize(
                 a, b, direction=paper, splits=splits, subsets=subsets, seed=p.seed
             )
         ),
         other: asdict(uncertainty.summarize(a, b, direction=other, **fewer, seed=p.seed)),
+    }
+
+
+def _parts(groups: dict[str, np.ndarray]) -> list[slice]:
+    """Columns of each group in the scored points."""
+    ends = np.cumsum([0, *map(len, groups.values())]).tolist()
+    return [slice(*pair) for pair in zip(ends[:-1], ends[1:], strict=True)]
+
+
+def _tensor(margins: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(margins))
+
+
+def _blocks(
+    phi: np.ndarray, hits: np.ndarray, oracle: dict, groups: dict[str, np.ndarray]
+) -> list[dict]:
+    """The same numbers for disjoint blocks of models, each against its own block of oracles, group by group.
+
+    An ensemble smaller than a block is one block.
+    """
+    found = []
+    for first in range(0, max(len(phi) - estimates.BLOCK, 0) + 1, estimates.BLOCK):
+        block = slice(first, min(first + estimates.BLOCK, len(phi)))
+        found.append({"first": first, "last": block.stop - 1} | {
+            group: estimates.group(_tensor(phi[block, part]), _tensor(oracle["margins"][0][block][:, members]))
+            | estimates.accuracy(hits[block, part], oracle["hits"][0][block][:, members])
+            for (group, members), part in zip(groups.items(), _parts(groups), strict=True)
+        })  # fmt: skip
+    return found
+
+
+def _baseline(config: Config | None) -> Config | None:
+    """What a configuration is compared with, model by model: GA with step size 0 (drift), GDA with fine-tuning."""
+    if config is None or config.method not in ("ga", "gda"):
+        return None
+    if config.method == "ga":
+        return (
+            replace(config, lr=0.0, batchnorm="train")
+            if config.lr or config.batchnorm != "train"
+            else None
+        )
+    return replace(
+        config, method="finetune", ascent_epochs=0, forget_batch=Config("finetune").forget_batch
+    )
+
+
+def _paired(
+    context: Context,
+    name: str,
+    config: Config | None,
+    epoch: int,
+    phi: np.ndarray,
+    hits: np.ndarray,
+    oracle: dict,
+    groups: dict[str, np.ndarray],
+) -> dict:
+    """Differences to the baseline at the same epoch, group by group; {} when it has none or it is not there."""
+    wanted = _baseline(config)
+    found = next(
+        (c for c in context.preset.configs if wanted and c.label() == wanted.label()), None
+    )
+    if found is None or epoch not in found.epochs:
+        return {}
+    role = f"{name}/{found.label()}"
+    if not set(range(context.preset.models)) <= set(layout.present(context.folder(role))):
+        return {}
+    other = layout.load(role, context)
+    k = found.epochs.index(epoch)
+    return {"baseline": found.label()} | {
+        group: estimates.paired(
+            *(
+                _tensor(x)
+                for x in (
+                    phi[:, part],
+                    other["margins"][k][:, part],
+                    oracle["margins"][0][:, members],
+                )
+            ),
+            hits[:, part],
+            other["hits"][k][:, part],
+        )
+        for (group, members), part in zip(groups.items(), _parts(groups), strict=True)
     }
 
 

@@ -6,9 +6,12 @@ import hashlib
 import platform
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+
+from unlearning.files import ROOT
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # Modules below the package; "klom:margins" is that function alone
@@ -25,7 +28,12 @@ METHOD_CODE = (
     "methods/ascent",
     "methods/scrub",
 )  # what a method makes of a model
-SCORING_CODE = ("klom", "uncertainty")  # what turns margins into a record
+SCORING_CODE = (
+    "klom",
+    "uncertainty",
+    "estimators",
+    "experiment/estimates",
+)  # what turns margins into a record
 
 
 @functools.cache
@@ -66,6 +74,17 @@ def provenance(device: str) -> dict[str, str | bool]:
         "system": sys.platform,
         "precision": f"methods {'TF32 convolutions' if device.startswith('cuda') else 'float32'}, scoring float32",
     }
+
+
+def now() -> str:
+    """Date and time, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def protocol(preset: str) -> str | None:
+    """SHA-256 of the protocol written before a preset's data (results/protocol-PRESET.toml); None without one."""
+    path = ROOT / "results" / f"protocol-{preset}.toml"
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
 def _git(folder: Path, *arguments: str) -> str:
