@@ -77,17 +77,23 @@ images = load_digits()
 order = np.random.default_rng(seed).permutation(len(images.target))
 x = np.hstack([images.data / 16.0, np.ones((len(order), 1))])[order]
 y = images.target[order]
-x_d, y_d, f = x[:1297], y[:1297], np.arange(forget)
+x_d, y_d = x[:1297], y[:1297]  # the training set D
+x_test, y_test = x[1297:], y[1297:]
+f = np.arange(forget)  # the forget set F: the first rows of D
 
+# %% [markdown]
+# All models of a kind are trained side by side. One step of stochastic gradient descent on the softmax loss moves every
+# model on a batch of its own:
 
+# %%
 def step(theta, x, y, rate):
-    """One gradient step of all models at once on their own batches: θ (N, 65, 10), x (N, b, 65), y (N, b)."""
+    """θ (N, 65, 10), x (N, b, 65), y (N, b): one step down the loss."""
     errors = softmax(x @ theta, axis=-1) - np.eye(10)[y]
     return theta - rate * x.swapaxes(1, 2) @ errors / x.shape[1]
 
 
 def train(members, rng):
-    """N softmax regressions by SGD on the given rows of D; they differ in initial weights and data order."""
+    """N models by SGD on these rows of D, with their own starts and orders."""
     theta = rng.normal(0, 0.1, (models, 65, 10))
     for _ in range(1500):
         batch = members[rng.integers(len(members), size=(models, 32))]
@@ -95,42 +101,58 @@ def train(members, rng):
     return theta
 
 
+rng = np.random.default_rng([seed, 1])
+theta = {
+    "pretrained": train(np.arange(len(x_d)), rng),
+    "oracle": train(np.arange(forget, len(x_d)), rng),  # never saw F
+}
+
+# %% [markdown]
+# The margin of an image is the log-odds of its true class.
+
+# %%
 def margins(theta, x, y):
     """Log-odds of the true class for each image, shape (N, images)."""
     log_p = log_softmax(x @ theta, axis=-1)[:, np.arange(len(y)), y]
     return log_p - np.log(-np.expm1(np.minimum(log_p, -1e-12)))
 
 
-rng = np.random.default_rng([seed, 1])
-theta = {"pretrained": train(np.arange(len(x_d)), rng), "oracle": train(np.arange(forget, len(x_d)), rng)}
-on_f = {kind: margins(t, x_d[f], y_d[f]) for kind, t in theta.items()}
-on_test = {kind: margins(t, x[1297:], y[1297:]) for kind, t in theta.items()}
-
-
 def distance(on, oracle):
-    """Root-mean-square distance between the images' mean margins and the oracles' mean margins."""
+    """Root-mean-square distance of the images' mean margins."""
     return float(np.sqrt(np.mean((on.mean(0) - oracle.mean(0)) ** 2)))
 
 
+on_f = {kind: margins(t, x_d[f], y_d[f]) for kind, t in theta.items()}
+on_test = {kind: margins(t, x_test, y_test) for kind, t in theta.items()}
+
+# %% [markdown]
+# Gradient ascent is the same step with the sign turned round, on all of $F$:
+
+# %%
 everyone = np.broadcast_to(f, (models, forget))
 unlearned, path = theta["pretrained"], []
 for number in range(4 * ascent_steps + 1):
-    now_f, now_test = margins(unlearned, x_d[f], y_d[f]), margins(unlearned, x[1297:], y[1297:])
-    path.append([distance(now_f, on_f["oracle"]), distance(now_test, on_test["oracle"])])
+    now_f = margins(unlearned, x_d[f], y_d[f])
+    now_test = margins(unlearned, x_test, y_test)
+    path.append([distance(now_f, on_f["oracle"]),
+                 distance(now_test, on_test["oracle"])])
     if number == ascent_steps:
         on_f["ascent"] = now_f
     unlearned = step(unlearned, x_d[everyone], y_d[everyone], rate=-0.1)
 path = np.array(path)  # step by (forget, test)
 
-point = int(np.argmax(np.abs(on_f["pretrained"].mean(0) - on_f["oracle"].mean(0))))
+# %% tags=["hide-input"]
+gap = on_f["pretrained"].mean(0) - on_f["oracle"].mean(0)
+point = int(np.argmax(np.abs(gap)))
 for kind, values in on_f.items():
     glue(f"home_{kind}_margin", float(values[:, point].mean()), display=False)
+best = int(path[:, 0].argmin())
 for column, name in enumerate(("forget", "test")):
     glue(f"home_{name}_nothing", path[0, column].item(), display=False)
     glue(f"home_{name}_last", path[-1, column].item(), display=False)
-glue("home_forget_best", path[:, 0].min().item(), display=False)
-glue("home_forget_best_step", int(path[:, 0].argmin()), display=False)
-glue("home_test_at_forget_best", path[path[:, 0].argmin(), 1].item(), display=False)
+glue("home_forget_best", path[best, 0].item(), display=False)
+glue("home_forget_best_step", best, display=False)
+glue("home_test_at_forget_best", path[best, 1].item(), display=False)
 glue("home_last_step", len(path) - 1, display=False)
 glue("home_models", models, display=False)
 glue("home_forget", forget, display=False)
@@ -161,7 +183,9 @@ figures.show(
 # %% mystnb={"figure": {"caption": "The paper's claims C1 to C14 in this build of the book: what was found at the paper's own scale, and on the largest scale on which it could be tested here. The verdict page has the claims in words, the scale, the evidence and the checks.", "name": "home-verdicts"}}
 facts = ledger.collect()
 found = {claim.id: ledger.verdict_of(claim.id, facts) for claim in CLAIMS}
-words = "; ".join(f"{c} {v.paper} at the paper's scale, {v.here} here" for c, v in found.items())
+words = "; ".join(
+    f"{c} {v.paper} at the paper's scale, {v.here} here" for c, v in found.items()
+)
 figures.show(panels.verdict_strip(found), alt=f"Verdicts: {words}.")
 
 # %% [markdown]

@@ -62,12 +62,14 @@ show_source(verdicts.judge)
 
 # %%
 facts = ledger.collect()
-found = pd.DataFrame({c.id: vars(ledger.verdict_of(c.id, facts)) for c in panels.CLAIMS}).T
+each = {c.id: ledger.verdict_of(c.id, facts) for c in panels.CLAIMS}
+found = pd.DataFrame({claim: vars(verdict) for claim, verdict in each.items()}).T
 for field, words in (("here", verdicts.HERE), ("paper", ("reproduced",))):
     for word in words:
         key = f"verdicts_{field}_{word.replace(' ', '_')}"
         glue(key, int((found[field] == word).sum()), display=False)
-checks = [holds for f in facts if f["kind"] == "claim" for holds in f["checks"].values()]
+claims = [f for f in facts if f["kind"] == "claim"]
+checks = [holds for fact in claims for holds in fact["checks"].values()]
 glue("verdicts_claims", len(found), display=False)
 glue("verdicts_checks", len(checks), display=False)
 glue("verdicts_open", checks.count(None), display=False)
@@ -97,7 +99,8 @@ figures.table(panels.claims(facts, known, show), links=True)
 # %%
 table_1 = pd.read_csv(ROOT / "results" / "published_table1.csv")
 calibrated = criteria.calibration(evidence.published(), table_1)
-glue("verdicts_calibrated", int((calibrated.holds == True).sum()), display=False)  # noqa: E712
+held = sum(holds is True for holds in calibrated.holds)
+glue("verdicts_calibrated", held, display=False)
 glue("verdicts_asked", len(calibrated), display=False)
 figures.table(panels.calibration(calibrated))
 
