@@ -5,10 +5,14 @@ BIN := .venv/bin
 # pip's own settings; a shared cache is fine, a user's site packages are not
 export PYTHONNOUSERSITE := 1
 
-.PHONY: book test bench notebooks picture lock clean
+.PHONY: book quick test bench notebooks picture lock clean
 
 book: .venv/installed ## execute what changed and render to _build/html
 	@$(BIN)/unlearning build
+
+quick: .venv/installed ## the fast tests: no browser, no book, nothing marked slow
+	@$(BIN)/python -m pytest -m "not slow and not browser and not hostile" --ignore tests/test_pages.py --ignore tests/test_smoke.py \
+	  --ignore tests/test_build.py --ignore tests/test_readme.py -k "not glued"
 
 test: .venv/installed ## the whole test suite; browser tests need any Chromium
 	@$(BIN)/python -m pytest

@@ -63,7 +63,7 @@ show_source(verdicts.judge)
 # %%
 facts = ledger.collect()
 each = {c.id: ledger.verdict_of(c.id, facts) for c in panels.CLAIMS}
-found = pd.DataFrame({claim: vars(verdict) for claim, verdict in each.items()}).T
+found = pd.DataFrame({c: vars(verdict) for c, verdict in each.items()}).T
 for field, words in (("here", verdicts.HERE), ("paper", ("reproduced",))):
     for word in words:
         key = f"verdicts_{field}_{word.replace(' ', '_')}"
