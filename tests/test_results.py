@@ -24,6 +24,7 @@ RECORD = {
     "epoch": 1,
     "models": 4,
     "value": 1.5,
+    "provenance": {"scoring_code": "0"},
 }
 
 
