@@ -86,23 +86,24 @@ def digest_json(told: Mapping[str, object]) -> str:
 
 def content(path: Path, limit: int = LIMIT) -> bytes:
     """The bytes of a plain file. Damaged if it cannot be read, is no plain file, or has more than `limit` bytes."""
-    with _plain(path, limit) as file:
+    with opened(path, limit) as file:
         return file.read(limit + 1)
 
 
 @contextmanager
-def _plain(path: Path, limit: int) -> Iterator[BinaryIO]:
-    """The open file; a pipe or a device is not waited for."""
+def opened(path: Path, limit: int = LIMIT) -> Iterator[BinaryIO]:
+    """The open file, if it is a plain one: a pipe or a device is not waited for. Raises Damaged."""
     try:
-        with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as file:
-            told = os.fstat(file.fileno())
-            if not stat.S_ISREG(told.st_mode):
-                raise Damaged(path, "not a plain file")
-            if told.st_size > limit:
-                raise Damaged(path, f"{told.st_size} bytes, allowed {limit}")
-            yield file
+        file = open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK))
     except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
         raise Damaged(path, getattr(error, "strerror", None) or str(error)) from None
+    with file:
+        told = os.fstat(file.fileno())
+        if not stat.S_ISREG(told.st_mode):
+            raise Damaged(path, "not a plain file")
+        if told.st_size > limit:
+            raise Damaged(path, f"{told.st_size} bytes, allowed {limit}")
+        yield file
 
 
 def load_json(path: Path, limit: int = 1 << 28) -> dict:
@@ -134,7 +135,7 @@ def load_arrays(path: Path, limit: int = LIMIT) -> dict[str, np.ndarray]:
 
     Each array's header is held against the bytes that are there before memory is taken for it.
     """
-    with _plain(path, limit) as file:
+    with opened(path, limit) as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 entries = archive.infolist()

@@ -295,7 +295,8 @@ def set_aside_damaged(context: Context) -> list[str]:
 def load(role: str, context: Context) -> dict[str, np.ndarray]:
     """The arrays of models 0 … N - 1 of a role, joined along models; KeyError when one is missing.
 
-    Raises Damaged for a file that is not what was written; the next run of the experiment makes it anew.
+    `verified`: whether checksums vouch for all of them. Raises Damaged for a file that is not what was written; the
+    next run of the experiment makes it anew.
     """
     n, have = context.preset.models, present(context.folder(role))
     taken = sorted({have[i] for i in range(n)})
@@ -324,6 +325,7 @@ def load(role: str, context: Context) -> dict[str, np.ndarray]:
         "seconds": sum(part["seconds"] for part in parts),
         "wall": sum(float(part["wall"]) for part in parts),
         "method_code": codes,
+        "verified": all(files.SHA in part for part in parts),
     }
 
 

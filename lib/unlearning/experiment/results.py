@@ -76,10 +76,8 @@ def read(path: Path) -> list[dict]:
 def _lacking(record: dict) -> list[str]:
     """Fields without which an object is no record."""
     lost = [k for k in IDENTITY if k not in record]
-    provenance, configuration = record.get("provenance"), record.get("configuration")
-    if not isinstance(provenance, dict) or "scoring_code" not in provenance:
-        lost.append("provenance")
-    return lost if isinstance(configuration, dict) else [*lost, "settings"]
+    parts = [k for k in ("configuration", "provenance") if not isinstance(record.get(k), dict)]
+    return list(dict.fromkeys([*lost, *parts]))
 
 
 def _parsed(line: bytes) -> dict | None:
