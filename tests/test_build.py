@@ -9,11 +9,12 @@ import nbformat
 import pytest
 import yaml
 
-from unlearning.build import book, render
-from unlearning.build.book import BuildFailed, build
+from unlearning import files
+from unlearning.build import render
+from unlearning.build.book import build
 from unlearning.build.execute import ChapterFailed
 from unlearning.build.single import run
-from unlearning.errors import Refused
+from unlearning.errors import Failed, Refused
 from unlearning.files import ROOT
 
 HEADER = """# ---
@@ -110,12 +111,12 @@ def test_a_build_executes_what_it_must_and_nothing_else(small, capsys):
     assert executed(capsys) == {"first", "last"}, (
         "the reader of verdicts follows the chapter that decides them"
     )
-    assert "not reproduced" in (page.parent / "last.html").read_text()
+    assert "disagrees" in (page.parent / "last.html").read_text()
 
     good = page.read_text()
     source.write_text(source.read_text().replace("print(", "1 / 0; print("))
     with pytest.raises(
-        BuildFailed, match=r"chapter first, cell 3 .*ZeroDivisionError: division by zero"
+        Failed, match=r"chapter first, cell 3 .*ZeroDivisionError: division by zero"
     ):
         build(small)
     assert page.read_text() == good, "the last good book stays"
@@ -125,18 +126,17 @@ def test_a_build_executes_what_it_must_and_nothing_else(small, capsys):
 @pytest.mark.slow
 def test_warnings_are_errors(small):
     write(small, "first", "print(1)", prose="See {ref}`nowhere`.")
-    with pytest.raises(BuildFailed, match="nowhere"):
+    with pytest.raises(Failed, match="nowhere"):
         build(small)
     write(small, "first", "import warnings\nwarnings.warn('old')")
-    with pytest.raises(BuildFailed, match="chapter first, cell 3 .*wrote to stderr.*old"):
+    with pytest.raises(Failed, match="chapter first, cell 3 .*wrote to stderr.*old"):
         build(small)
     assert not (small / "_build" / "html").exists()
 
 
 def test_two_builds_of_one_folder_cannot_mix(small):
-    (small / "_build").mkdir()
-    with book._alone(small / "_build" / "lock"):
-        with pytest.raises(BuildFailed, match="another build"):
+    with files.only_one(small / "_build"):
+        with pytest.raises(Refused, match="another build"):
             build(small)
 
 
@@ -144,7 +144,7 @@ def test_two_builds_of_one_folder_cannot_mix(small):
 def test_a_run_with_other_parameters(small, tmp_path):
     record = run("first", {"n": "7"}, tmp_path / "out", root=small)
     assert record["parameters"] == {"n": 7}
-    assert [f["verdict"] for f in record["verdicts"]] == ["not reproduced"]
+    assert [f["verdict"] for f in record["verdicts"]] == ["disagrees"]
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == record
     page = (tmp_path / "out" / "html" / "book" / "first.html").read_text()
     assert "n is 7" in page
