@@ -111,7 +111,7 @@ def test_a_build_executes_what_it_must_and_nothing_else(small, capsys):
     assert executed(capsys) == {"first", "last"}, (
         "the reader of verdicts follows the chapter that decides them"
     )
-    assert "disagrees" in (page.parent / "last.html").read_text()
+    assert "not reproduced" in (page.parent / "last.html").read_text()
 
     good = page.read_text()
     source.write_text(source.read_text().replace("print(", "1 / 0; print("))
@@ -144,7 +144,7 @@ def test_two_builds_of_one_folder_cannot_mix(small):
 def test_a_run_with_other_parameters(small, tmp_path):
     record = run("first", {"n": "7"}, tmp_path / "out", root=small)
     assert record["parameters"] == {"n": 7}
-    assert [f["verdict"] for f in record["verdicts"]] == ["disagrees"]
+    assert [f["verdict"] for f in record["verdicts"]] == ["not reproduced"]
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == record
     page = (tmp_path / "out" / "html" / "book" / "first.html").read_text()
     assert "n is 7" in page
