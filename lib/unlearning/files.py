@@ -110,11 +110,12 @@ def load_json(path: Path, limit: int = 1 << 28) -> dict:
     """The JSON object in a file; a checksum in it, if any, was found right. Raises Damaged otherwise."""
     try:
         told = json.loads(content(path, limit))
+        same = not isinstance(told, dict) or SHA not in told or told[SHA] == digest_json(told)
     except (ValueError, RecursionError):
         raise Damaged(path, "damaged: not JSON") from None
     if not isinstance(told, dict):
         raise Damaged(path, "damaged: not a JSON object")
-    if SHA in told and told[SHA] != digest_json(told):
+    if not same:
         raise Damaged(path, "damaged: its checksum is another")
     return told
 
