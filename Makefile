@@ -30,8 +30,8 @@ lock: ## compile requirements.txt from pyproject.toml (needs uv)
 	uv pip compile --universal --fork-strategy fewest --python-version 3.11 --extra book --extra test \
 	  --no-annotate --custom-compile-command "make lock" -q pyproject.toml -o requirements.txt
 
-clean: ## remove everything that was built, the environment included
-	rm -rf .venv _build notebooks
+clean: ## remove what was built; notebooks/, runs/ and the environment stay (rm -rf .venv removes that one)
+	rm -rf _build
 
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -9,11 +9,12 @@ import nbformat
 import pytest
 import yaml
 
-from unlearning.build import book, render
-from unlearning.build.book import BuildFailed, build
+from unlearning import files
+from unlearning.build import render
+from unlearning.build.book import build
 from unlearning.build.execute import ChapterFailed
 from unlearning.build.single import run
-from unlearning.errors import Refused
+from unlearning.errors import Failed, Refused
 from unlearning.files import ROOT
 
 HEADER = """# ---
@@ -115,7 +116,7 @@ def test_a_build_executes_what_it_must_and_nothing_else(small, capsys):
     good = page.read_text()
     source.write_text(source.read_text().replace("print(", "1 / 0; print("))
     with pytest.raises(
-        BuildFailed, match=r"chapter first, cell 3 .*ZeroDivisionError: division by zero"
+        Failed, match=r"chapter first, cell 3 .*ZeroDivisionError: division by zero"
     ):
         build(small)
     assert page.read_text() == good, "the last good book stays"
@@ -125,18 +126,17 @@ def test_a_build_executes_what_it_must_and_nothing_else(small, capsys):
 @pytest.mark.slow
 def test_warnings_are_errors(small):
     write(small, "first", "print(1)", prose="See {ref}`nowhere`.")
-    with pytest.raises(BuildFailed, match="nowhere"):
+    with pytest.raises(Failed, match="nowhere"):
         build(small)
     write(small, "first", "import warnings\nwarnings.warn('old')")
-    with pytest.raises(BuildFailed, match="chapter first, cell 3 .*wrote to stderr.*old"):
+    with pytest.raises(Failed, match="chapter first, cell 3 .*wrote to stderr.*old"):
         build(small)
     assert not (small / "_build" / "html").exists()
 
 
 def test_two_builds_of_one_folder_cannot_mix(small):
-    (small / "_build").mkdir()
-    with book._alone(small / "_build" / "lock"):
-        with pytest.raises(BuildFailed, match="another build"):
+    with files.only_one(small / "_build"):
+        with pytest.raises(Refused, match="another build"):
             build(small)
 
 

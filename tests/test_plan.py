@@ -271,7 +271,7 @@ def test_the_paper_preset_reads_published_sets_from_the_given_folder(
         ),
         (["--preset", "smoke", "--device", "tpu"], "unknown device 'tpu'"),
         (["--preset", "smoke", "--device", "cpu:x"], "unknown device 'cpu:x'"),
-        (["--preset", "smoke", "--workers", "0"], "0 workers: give at least 1"),
+        (["--preset", "smoke", "--workers", "0"], "0 workers: give 1 to 1024"),
         (["--preset", "laptop", "--data", "/nonexistent"], "data_batch_1: No such file"),
     ],
 )

@@ -24,6 +24,7 @@ RECORD = {
     "epoch": 1,
     "models": 4,
     "value": 1.5,
+    "provenance": {"scoring_code": "0"},
 }
 
 
@@ -73,7 +74,7 @@ def test_values_that_json_lacks_are_refused_and_leave_the_file(tmp_path: Path):
 
 def _append_many(path: Path, who: int) -> None:
     for k in range(20):
-        results.append(path, {"who": who, "k": k, "padding": "x" * 3000})
+        results.append(path, RECORD | {"who": who, "k": k, "padding": "x" * 3000})
 
 
 def test_concurrent_writers_do_not_mix_lines(tmp_path: Path):

@@ -295,7 +295,7 @@ def test_checkpoints_that_are_none_are_refused(
     )
     refused("2 checkpoints: every margin is NaN", bad, bad)
     refused("1 checkpoints", good)
-    refused("missing.pt: no state dict", good, tmp_path / "missing.pt")
+    refused("missing.pt: No such file", good, tmp_path / "missing.pt")
     (tmp_path / "empty").mkdir()
     refused("0 checkpoints", tmp_path / "empty")
     refused(
@@ -400,7 +400,7 @@ def test_what_are_no_margins_is_refused_in_one_line(
     [
         (["laptop/random-11"], "unknown pack 'laptop/random-11'; choose from"),
         (["../results/margins/laptop/random-10"], "unknown pack"),
-        (["/nonexistent/five.npz"], "five.npz: cannot be read"),
+        (["/nonexistent/five.npz"], "five.npz: No such file"),
         (["laptop/random-10", "/nonexistent/mine.npy"], "No such file"),
         (["laptop/random-10", "/nonexistent"], "give one .npy or .npz file of margins"),
         (

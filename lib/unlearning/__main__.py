@@ -13,9 +13,11 @@ The last three need only torch, numpy and scipy: PYTHONPATH=lib python3 -m unlea
 
 import argparse
 import importlib
+import io
+import os
 import sys
 
-from unlearning.errors import Failed, Refused, one_line
+from unlearning.errors import Failed, Refused, lines, one_line
 
 # name -> (room with add_arguments and main, what it does); a room is imported only when its command is asked for
 COMMANDS = {
@@ -41,25 +43,35 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0 done, 1 something failed while running, 2 the request was refused before anything ran, 130 Ctrl-C.
 
-    Refused, Failed and errors of the disk are for people, on one line; anything else is a defect and keeps its
-    traceback.
+    Refused, Failed and errors of the machine (disk, memory) are for people, on one line each; anything else is a
+    defect and keeps its traceback.
     """
+    for stream in (sys.stdout, sys.stderr):  # a terminal that has no λ shows a question mark
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     argv = sys.argv[1:] if argv is None else argv
-    arguments = _parser("".join(argv[:1])).parse_args(argv)
     try:
+        arguments = _parser("".join(argv[:1])).parse_args(argv)
         return arguments.action(arguments)
     except Refused as error:
-        print(f"unlearning: {one_line(error)}", file=sys.stderr)
-        return 2
-    except (Failed, OSError) as error:
-        print(f"unlearning: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(
-            "unlearning: interrupted; what was finished is kept, the same command goes on from there",
-            file=sys.stderr,
-        )
-        return 130
+        return _ended(2, one_line(error))
+    except Failed as error:
+        return _ended(1, lines(error))
+    except BrokenPipeError:  # `unlearning … | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        return _ended(1, one_line(error))
+    except MemoryError as error:
+        return _ended(1, f"out of memory: {one_line(error) or 'ask for less'}")
+    except KeyboardInterrupt as error:
+        told = "interrupted; what was finished is kept, the same command goes on from there"
+        return _ended(130, "; ".join([told, *getattr(error, "__notes__", ())]))
+
+
+def _ended(status: int, told: str) -> int:
+    print(f"unlearning: {told}", file=sys.stderr)
+    return status
 
 
 def _parser(asked: str) -> argparse.ArgumentParser:

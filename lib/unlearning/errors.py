@@ -14,5 +14,19 @@ class Failed(RuntimeError):
 
 
 def one_line(error: BaseException) -> str:
-    """The error's text on one line, for `unlearning: …` on stderr."""
-    return " ".join(str(error).split())
+    """The error's text on one line, for `unlearning: …` on stderr, with what was noted on it (`add_note`)."""
+    return "; ".join(short(text) for text in (str(error), *getattr(error, "__notes__", ())))
+
+
+def lines(error: BaseException) -> str:
+    """The error's text with a line for each thing that failed, at most 40, and one for what was noted on it."""
+    told = [short(line) for line in str(error).splitlines() if line.strip()]
+    more = [f"and {len(told) - 40} more lines"] if len(told) > 40 else []
+    return "\n".join([*told[:40], *more, *getattr(error, "__notes__", ())])
+
+
+def short(text: object, most: int = 500) -> str:
+    """A text on one line, cut after `most` characters, without characters that would control a terminal."""
+    told = " ".join(str(text)[: 4 * most].split())
+    told = told if len(told) <= most else f"{told[:most].rstrip()} …"
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in told)

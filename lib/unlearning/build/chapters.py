@@ -12,6 +12,7 @@ import ast
 import io
 import re
 import tokenize
+import warnings
 from pathlib import Path
 
 import jupytext
@@ -19,15 +20,33 @@ import yaml
 from nbformat import NotebookNode
 
 from unlearning.build.values import TYPES, Parameter, coerce, nearest
-from unlearning.errors import Refused
-from unlearning.files import ROOT
+from unlearning.errors import Refused, short
+from unlearning.files import ROOT, Damaged, content
 
 
 def in_toc(root: Path = ROOT) -> list[str]:
     """The chapters' names in the reader's order, from `_toc.yml`; pages that are not chapters (`.md`) are left out."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text())
-    files = [toc["root"]] + [c["file"] for p in toc.get("parts", []) for c in p["chapters"]]
-    return [Path(file).name for file in files if not (root / f"{file}.md").exists()]
+    toc = settings(root / "_toc.yml")
+    try:
+        parts = [c["file"] for p in toc.get("parts", []) for c in p["chapters"]]
+        files = [Path(file) for file in (toc["root"], *parts)]
+    except (KeyError, TypeError, AttributeError):
+        raise Refused(
+            f"{root / '_toc.yml'}: needs root, and parts with a list of chapters, each `- file: book/NAME`"
+        ) from None
+    return [file.name for file in files if not (root / f"{file}.md").exists()]
+
+
+def settings(path: Path) -> dict:
+    """The mapping in `_toc.yml` or `_config.yml`. Raises Refused for a file that holds none."""
+    try:
+        found = yaml.safe_load(content(path).decode())
+    except (Damaged, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        told = error.reason if isinstance(error, Damaged) else short(error, 200)
+        raise Refused(f"cannot read {path} as YAML: {told}") from None
+    if not isinstance(found, dict):
+        raise Refused(f"{path} is empty or no mapping: bring it back (git checkout {path.name})")
+    return found
 
 
 def path_of(chapter: str, root: Path = ROOT) -> Path:
@@ -50,7 +69,14 @@ def path_of(chapter: str, root: Path = ROOT) -> Path:
 
 def read(source: Path) -> NotebookNode:
     """The chapter as a notebook without outputs (jupytext, py:percent). Raises Refused when it does not parse."""
-    notebook = jupytext.read(source, fmt="py:percent")
+    try:
+        notebook = jupytext.reads(content(source).decode(), fmt="py:percent")
+    except (Damaged, UnicodeDecodeError, yaml.YAMLError) as error:
+        told = error.reason if isinstance(error, Damaged) else short(error, 200)
+        raise Refused(f"{source.name}: cannot be read as a chapter ({told})") from None
+    for at, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type == "code":
+            parsed(cell.source, f"{source.name}, cell {at}")
     if sum("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells) != 1:
         raise Refused(
             f"{source.name} needs exactly one cell tagged parameters (an empty one is allowed)"
@@ -58,19 +84,32 @@ def read(source: Path) -> NotebookNode:
     return notebook
 
 
+def parsed(code: str, where: str) -> ast.Module:
+    """The code's syntax tree. Raises Refused that names `where` and the line."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # they are shown when the code runs
+            return ast.parse(code)
+    except SyntaxError as error:
+        raise Refused(f"{where}, line {error.lineno}: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError) as error:  # a NUL; nested too deeply
+        raise Refused(f"{where}: no Python code ({short(error, 100)})") from None
+
+
 def parameters(source: Path) -> list[Parameter]:
     """The parameters of a chapter, in order. Raises Refused when its parameters cell breaks the rules above."""
     cells = [c for c in read(source).cells if "parameters" in c.metadata.get("tags", [])]
     code = cells[0].source
+    tree = parsed(code, source.name)
     comments = {
         token.start[0]: token.string.lstrip("# ")
         for token in tokenize.generate_tokens(io.StringIO(code).readline)
         if token.type == tokenize.COMMENT
     }
-    return [
-        _declared(node, comments.get(node.end_lineno, ""), source.name)
-        for node in ast.parse(code).body
-    ]
+    found = [_declared(node, comments.get(node.end_lineno, ""), source.name) for node in tree.body]
+    names = [parameter.name for parameter in found]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise Refused(f"{source.name}: {', '.join(twice)} stands twice in the parameters cell")
+    return found
 
 
 def _declared(node: ast.stmt, comment: str, where: str) -> Parameter:
@@ -81,7 +120,7 @@ def _declared(node: ast.stmt, comment: str, where: str) -> Parameter:
         )
     try:
         default = ast.literal_eval(node.value)
-    except ValueError:
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         raise Refused(
             f"{where}: the default in {line!r} is not a literal: compute it in a later cell"
         ) from None
@@ -93,16 +132,29 @@ def _declared(node: ast.stmt, comment: str, where: str) -> Parameter:
     low = high = None
     choices: tuple[str, ...] = ()
     if found := re.search(r"\[([^\[\],]+),([^\[\],]+)\]\s*$", comment):
-        low, high = (float(bound) for bound in found.groups())
+        low, high = _range(found, f"{where}: {node.target.id}")
     elif found := re.search(r"\{([^{}]+)\}\s*$", comment):
         choices = tuple(part.strip() for part in found[1].split(","))
     meaning = comment[: found.start()].strip() if found else comment.strip()
     if not meaning:
         raise Refused(f"{where}: {node.target.id} has no comment: give its meaning, unit and range")
     parameter = Parameter(node.target.id, kind, default, meaning, low, high, choices)
-    if coerce(parameter, default) != default:
-        raise Refused(f"{where}: the default {default!r} of {parameter.name} is not {kind}")
-    return parameter
+    try:
+        if coerce(parameter, default) == default:
+            return parameter
+    except Refused as error:
+        raise Refused(f"{where}: the default is outside its own range or type: {error}") from None
+    raise Refused(f"{where}: the default {default!r} of {parameter.name} is not {kind}")
+
+
+def _range(found: re.Match, where: str) -> tuple[float, float]:
+    try:
+        low, high = (float(bound) for bound in found.groups())
+    except ValueError:
+        raise Refused(f"{where}: {found[0].strip()} is no range: give two numbers") from None
+    if not low <= high:
+        raise Refused(f"{where}: {found[0].strip()} is no range: the smaller number comes first")
+    return low, high
 
 
 def overrides(source: Path, given: dict[str, object]) -> dict[str, object]:

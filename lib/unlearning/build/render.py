@@ -1,17 +1,21 @@
 """Executed chapters as pages: a staging folder beside copies of the configuration, and Jupyter Book on it."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
 import yaml
 from nbformat import NotebookNode
 
-from unlearning.errors import Failed
-from unlearning.files import ROOT
+from unlearning.build.chapters import settings
+from unlearning.errors import Failed, Refused
+from unlearning.files import ROOT, write_whole
 
 
 def stage(executed: dict[str, NotebookNode], root: Path, folder: Path, strict: bool) -> Path:
@@ -26,7 +30,7 @@ def stage(executed: dict[str, NotebookNode], root: Path, folder: Path, strict: b
     )
     config = configuration(root)
     (folder / "_config.yml").write_text(yaml.safe_dump(config))
-    toc = yaml.safe_load((root / "_toc.yml").read_text())
+    toc = settings(root / "_toc.yml")
     if not strict:
         toc = {"format": toc["format"], "root": f"book/{next(iter(executed))}"}
         executed = {name: with_references(notebook) for name, notebook in executed.items()}
@@ -47,22 +51,9 @@ def render(staged: Path, strict: bool) -> Path:
     """
     scratch = staged.parent
     options = ["-W", "-n", "--keep-going"] if strict else []
-    command = [
-        sys.executable,
-        "-c",
-        "from jupyter_book.cli.main import main; main()",
-        "build",
-        str(staged),
-    ]
-    ran = subprocess.run(
-        [*command, "--path-output", str(scratch), *options], capture_output=True, text=True
-    )
-    if ran.returncode or not (scratch / "_build" / "html").exists():
-        said = (
-            re.sub(r"\x1b\[[0-9;]*m", "", ran.stderr + ran.stdout)
-            .replace(f"{staged}/", "")
-            .splitlines()
-        )
+    status, said = _alone(["build", str(staged), "--path-output", str(scratch), *options])
+    if status or not (scratch / "_build" / "html").exists():
+        said = re.sub(r"\x1b\[[0-9;]*m", "", said).replace(f"{staged}/", "").splitlines()
         telling = [line for line in said if re.search(r"WARNING|ERROR|CRITICAL|Error:", line)]
         raise Failed("rendering failed:\n" + "\n".join(telling or said))
     html = scratch / "_build" / "html"
@@ -75,12 +66,51 @@ def render(staged: Path, strict: bool) -> Path:
     return html
 
 
+# Jupyter Book, in a process group that kills itself when the pipe, whose other end the build holds, is closed.
+_JUPYTER_BOOK = """
+import os, sys, threading
+pipe = int(sys.argv.pop())
+threading.Thread(target=lambda: (os.read(pipe, 1), os.killpg(0, 9)), daemon=True).start()
+from jupyter_book.cli.main import main
+main()
+"""
+
+
+def _alone(words: list[str]) -> tuple[int, str]:
+    """Runs `jupyter-book WORDS`: (exit status, what it said). It never outlives this call, nor this process."""
+    theirs, ours = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _JUPYTER_BOOK, *words, str(theirs)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        pass_fds=[theirs],
+        start_new_session=True,
+    )
+    os.close(theirs)
+    try:
+        said, _ = process.communicate()
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        os.close(ours)
+    return process.returncode, said
+
+
 def configuration(root: Path = ROOT) -> dict:
     """`_config.yml`, without the parts that need the repository's address as long as it is not set there.
 
     Colab opens notebooks from a branch: the published book's, where the executed notebooks lie under `_sources`.
     """
-    config = yaml.safe_load((root / "_config.yml").read_text())
+    config = settings(root / "_config.yml")
+    for name in ("repository", "html"):
+        if not isinstance(config.get(name), dict):
+            raise Refused(
+                f"{root / '_config.yml'}: needs {name}, a mapping (git checkout _config.yml)"
+            )
     if config["repository"].get("url"):
         config["repository"] |= {"branch": "gh-pages", "path_to_book": "_sources"}
         config["launch_buttons"] = {"colab_url": "https://colab.research.google.com"}
@@ -115,8 +145,6 @@ def with_references(notebook: NotebookNode) -> NotebookNode:
 
 
 def save(notebook: NotebookNode, path: Path) -> None:
-    """Write a notebook so that a reader of `path` sees the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    nbformat.write(notebook, part)
-    part.replace(path)
+    """Write a notebook so that a reader of `path` sees the old file or the whole new one, after a power cut, too."""
+    text = nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n"
+    write_whole(path, lambda file: file.write(text.encode()))

@@ -4,8 +4,8 @@ import argparse
 import ast
 import json
 import re
-import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -13,35 +13,54 @@ from nbformat import NotebookNode
 
 from unlearning.build import chapters
 from unlearning.build.book import Progress
-from unlearning.build.execute import ChapterFailed, execute, prepare_environment
-from unlearning.build.render import render, save, stage
+from unlearning.build.execute import (
+    TIMEOUT,
+    ChapterFailed,
+    add_timeout,
+    checked_timeout,
+    execute,
+    prepare_environment,
+)
+from unlearning.build.render import configuration, render, save, stage
 from unlearning.build.values import read_values
-from unlearning.errors import Refused
-from unlearning.files import ROOT
+from unlearning.files import ROOT, new_folder, numbered
 from unlearning.page import ledger
 
 
-def run(name: str, values: dict[str, object], out: Path, root: Path = ROOT) -> dict:
+def run(
+    name: str,
+    values: dict[str, object],
+    out: Path,
+    root: Path = ROOT,
+    timeout: float = TIMEOUT,
+) -> dict:
     """Execute one chapter with other parameters; write notebook, HTML, figures and numbers to `out`; return the numbers.
 
-    `out` must be new or empty. It appears when everything is done; what a failed run had written stays in `OUT.part`.
+    `out` must be new or empty. It appears when everything is done; what a failed run had written stays in a folder
+    OUT.part, which the error names. timeout: seconds that the chapter may take.
     """
     source = chapters.path_of(name, root)
     notebook, values = chapters.read(source), chapters.overrides(source, values)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise Refused(
-            f"{out} is not empty: choose another --out, or remove it (results are never overwritten)"
-        )
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    configuration(root)
+    with new_folder(out) as part:
+        return _fill(part, name, notebook, values, root, timeout)
+
+
+def _fill(
+    part: Path,
+    name: str,
+    notebook: NotebookNode,
+    values: dict[str, object],
+    root: Path,
+    timeout: float,
+) -> dict:
     progress = Progress(
         {name: len([c for c in notebook.cells if c.cell_type == "code"]) + bool(values)}
     )
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(dir=part, prefix="scratch-") as scratch:
         prepare_environment(Path(scratch))
         try:
-            done = execute(name, notebook, values, part, lambda: progress.cell(name))
+            done = execute(name, notebook, values, part, lambda: progress.cell(name), timeout)
         except ChapterFailed as error:
             save(error.notebook, part / f"{name}.ipynb")
             raise
@@ -56,10 +75,7 @@ def run(name: str, values: dict[str, object], out: Path, root: Path = ROOT) -> d
             (part / "figures").mkdir(exist_ok=True)
             (part / "figures" / f"{at:02d}.svg").write_text(picture)
         staged = stage({name: done}, root, Path(scratch) / "stage", strict=False)
-        shutil.move(render(staged, strict=False), part / "html")
-    if out.exists():
-        out.rmdir()
-    part.rename(out)
+        render(staged, strict=False).rename(part / "html")
     return record
 
 
@@ -134,6 +150,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name: value per line; -p wins",
     )
     add("--out", metavar="DIR", help="a new folder (default: the next free runs/CHAPTER-N)")
+    add_timeout(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -143,10 +160,14 @@ def main(arguments: argparse.Namespace) -> int:
         values |= read_values(Path(file))
     for name, value in arguments.pairs:  # the command line wins over files
         values[name] = value
-    source = chapters.path_of(arguments.chapter)
-    numbered = (Path("runs") / f"{source.stem}-{i}" for i in range(1, 10**6))
-    out = Path(arguments.out) if arguments.out else next(p for p in numbered if not p.exists())
-    record = run(source.stem, values, out)
+    source, timeout = chapters.path_of(arguments.chapter), checked_timeout(arguments.timeout)
+    out = Path(arguments.out) if arguments.out else numbered(Path("runs"), source.stem)
+    try:
+        record = run(source.stem, values, out, timeout=timeout)
+    finally:
+        if not arguments.out:
+            with suppress(OSError):  # the number is free again if nothing came of it
+                out.rmdir()
     for fact in record["verdicts"]:
         print(f"{fact['id']}: {fact['verdict']}")
     print(f"{out}/{source.stem}.ipynb, {out}/html/book/{source.stem}.html, {out}/results.json")

@@ -1,16 +1,27 @@
-"""What a person may type for a chapter's parameter: texts and YAML values as the annotated type, inside the range."""
+"""What a person may type for a chapter's parameter: texts and YAML values as the annotated type, inside the range.
+
+A value means the same on the command line and in a file: both are texts until the parameter's type is known. So 010 is
+ten, 1:40 is no number, and on, off, yes and no are true or false for a bool and nothing but texts otherwise (YAML 1.2).
+"""
 
 import difflib
 import math
 import re
-from collections.abc import Iterable
+import reprlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from unlearning.errors import Refused
+from unlearning.files import Damaged, content
 
+FILE, DEPTH, LENGTH = (
+    1 << 20,
+    8,
+    1000,
+)  # at most: bytes of a file, nesting in it, elements of a list
 TYPES = {"int": int, "float": float, "bool": bool, "str": str}  # and list[...] of int, float, str
 
 
@@ -49,7 +60,7 @@ def coerce(parameter: Parameter, value: object) -> object:
         text = value.strip()
         inner = text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text
         value = [part.strip().strip("'\"") for part in inner.split(",")] if inner.strip() else []
-    if not isinstance(value, list) or not value:
+    if not isinstance(value, list) or not 0 < len(value) <= LENGTH:
         raise _refusal(parameter, value, f"a list, e.g. {parameter.default}")
     return [_element(parameter, parameter.type[5:-1], element) for element in value]
 
@@ -68,29 +79,43 @@ def _element(parameter: Parameter, kind: str, value: object) -> object:
 
 def _refusal(parameter: Parameter, value: object, wanted: str) -> Refused:
     return Refused(
-        f"{parameter.name} = {value!r} is not allowed: {parameter.type}, {wanted} ({parameter.meaning}; "
+        f"{parameter.name} = {_shown(value)} is not allowed: {parameter.type}, {wanted} ({parameter.meaning}; "
         f"allowed: {parameter.allowed}; default {parameter.default!r})"
     )
 
 
+def _shown(value: object) -> str:
+    """A value for people, cut: whatever was in a file may come here."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxlong = short.maxother = 60
+    try:
+        return short.repr(value)
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        return f"a {type(value).__name__} of too many digits"
+
+
+_NUMBER = re.compile(r"\s*[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
+
+
 def _int(value: object) -> int:
+    number = value
     if isinstance(value, str):
+        if not _NUMBER.fullmatch(value):
+            raise ValueError
         number = float(value) if re.search(r"[eE.]", value) else int(value)
-    else:
-        number = value
     if isinstance(number, bool) or not isinstance(number, int | float) or number != int(number):
         raise ValueError
     return int(number)
 
 
 def _float(value: object) -> float:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, str | int | float)
-        or not math.isfinite(float(value))
-    ):
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
         raise ValueError
-    return float(value)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError
+    if not math.isfinite(number := float(value)):
+        raise ValueError
+    return number
 
 
 def _bool(value: object) -> bool:
@@ -129,21 +154,60 @@ _EXAMPLES = {
 
 
 def read_values(path: Path) -> dict[str, object]:
-    """The mapping name: value of a YAML file, safely loaded. Raises Refused for anything else, and for a name twice."""
+    """The mapping name: value of a YAML file: values are texts, lists and mappings of them, or None for null.
+
+    Nothing is built but these, so that nothing in the file can be run. Raises Refused for a file that is no such
+    mapping, has a name twice, tags, anchors or aliases, or is longer or deeper than FILE and DEPTH.
+    """
     try:
-        text = path.read_text()
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise Refused(f"cannot read {path} as YAML: {' '.join(str(error).split())}") from None
-    if values is None:
+        events = yaml.parse(content(path, FILE).decode(), Loader=yaml.SafeLoader)
+        found = [
+            _value(event, events, path, 0) for event in events if not isinstance(event, _FRAME)
+        ]
+    except (Damaged, UnicodeDecodeError, yaml.YAMLError) as error:
+        told = error.reason if isinstance(error, Damaged) else " ".join(str(error).split())
+        raise Refused(f"cannot read {path} as YAML: {told}") from None
+    if len(found) > 1:
+        raise Refused(f"{path} holds {len(found)} documents: write one `name: value` per line")
+    if not found or found == [None]:
         return {}
-    if not isinstance(values, dict):
-        raise Refused(f"{path} holds a {type(values).__name__}: write one `name: value` per line")
-    names = [key.value for key, _ in tree.value]
-    if twice := sorted({n for n in names if names.count(n) > 1}):
-        raise Refused(f"{path} gives {', '.join(twice)} twice: keep one")
-    return values
+    if not isinstance(found[0], dict):
+        kind = "list" if isinstance(found[0], list) else "text"
+        raise Refused(f"{path} holds a {kind}: write one `name: value` per line")
+    return found[0]
+
+
+_FRAME = (
+    yaml.StreamStartEvent,
+    yaml.StreamEndEvent,
+    yaml.DocumentStartEvent,
+    yaml.DocumentEndEvent,
+)
+
+
+def _value(event: yaml.Event, events: Iterator[yaml.Event], path: Path, depth: int) -> object:
+    """What begins with `event`: a text, a list, a mapping, or None."""
+    if event.anchor or getattr(event, "tag", None):
+        raise Refused(f"cannot read {path} as YAML: write values out, without &, * and !")
+    if depth > DEPTH:
+        raise Refused(f"cannot read {path} as YAML: nested deeper than {DEPTH} levels")
+    if isinstance(event, yaml.ScalarEvent):
+        plain = event.implicit[0] and event.value in ("", "~", "null", "Null", "NULL")
+        return None if plain else event.value
+    if isinstance(event, yaml.SequenceStartEvent):
+        elements = []
+        while not isinstance(element := next(events), yaml.SequenceEndEvent):
+            elements.append(_value(element, events, path, depth + 1))
+        return elements
+    found: dict[str, object] = {}
+    while not isinstance(key := next(events), yaml.MappingEndEvent):
+        name = _value(key, events, path, depth + 1)
+        if not isinstance(name, str):
+            raise Refused(f"cannot read {path} as YAML: a name must be a text")
+        if name in found:
+            raise Refused(f"{path} gives {name} twice: keep one")
+        found[name] = _value(next(events), events, path, depth + 1)
+    return found
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

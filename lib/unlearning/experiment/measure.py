@@ -44,7 +44,7 @@ def record(context: Context, forget_set: str = "", only: str = "") -> None:
     known = {
         results.identity(r)
         for r in results.read(path)
-        if r["provenance"]["scoring_code"] == provenance.code_hash(provenance.SCORING_CODE)
+        if r["provenance"].get("scoring_code") == provenance.code_hash(provenance.SCORING_CODE)
     }
     for name, role, config, epochs in complete:
         for one in _measure(context, name, role, config, epochs, known):

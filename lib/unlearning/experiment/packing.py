@@ -1,9 +1,13 @@
 """An experiment's ensembles as a few small files, so that anyone can score a method without training an oracle.
 
-    unlearning pack --from runs/laptop --out results/margins
+    unlearning pack --from runs/laptop                          into runs/laptop/packs
+    unlearning pack --from runs/laptop --out results/margins    to those that come with the repository
 
     OUT/PRESET/SET.npz           oracle (N, points) float16: margins; points, source (points,) int32; meta: JSON text
     OUT/PRESET/pretrained.npz    pretrained (N, points) float16 on the points of all sets; points; meta
+
+Both have sha256, the checksum of their other arrays (`files.digest`). A pack takes the place of one with the same
+models and perhaps fewer of them; any other one is replaced only when asked to.
 
 Points stand in the order forget, retain, val. `points` are positions in the run's training points followed by its
 validation points; `source` are indices in the whole data set's own training list (forget, retain) or test list (val).
@@ -14,20 +18,19 @@ import argparse
 import hashlib
 import io
 import json
-import zipfile
-import zlib
+import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from unlearning import datasets, forget_sets, klom
-from unlearning.errors import Refused
+from unlearning import datasets, files, forget_sets, klom
+from unlearning.errors import Refused, short
 from unlearning.experiment import layout, provenance, results
 from unlearning.experiment.layout import Context, open_context
 from unlearning.experiment.presets import Preset, preset
-from unlearning.files import ROOT, write_whole
+from unlearning.files import ROOT, Damaged
 from unlearning.training import Recipe
 
 FOLDER = ROOT / "results" / "margins"  # the packs that come with the repository
@@ -47,6 +50,9 @@ class Pack:
 
     name: str  # PRESET/SET
     oracle: np.ndarray  # (N, points) float32: margins, as float16 holds them
+    oracle_hits: (
+        np.ndarray | None
+    )  # (N, points) bool: right predictions; None in packs of earlier versions
     pretrained: np.ndarray  # (N', points) float32
     points: (
         np.ndarray
@@ -55,7 +61,7 @@ class Pack:
     meta: dict  # what the models are and where they come from; "groups": points of each group, in order
 
     def groups(self) -> dict[str, slice]:
-        """Columns of each group: forget, retain, val."""
+        """Columns of each group: forget, retain, near (if the run has that group), val."""
         ends = np.cumsum([0, *self.meta["groups"].values()]).tolist()
         return {name: slice(*ends[i : i + 2]) for i, name in enumerate(self.meta["groups"])}
 
@@ -93,11 +99,14 @@ def subsample(
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def pack(run: Path, out: Path, root: str | None = None) -> list[tuple[Path, dict]]:
+def pack(
+    run: Path, out: Path, root: str | None = None, replace_others: bool = False
+) -> list[tuple[Path, dict]]:
     """Packs every forget set of an experiment's folder that has oracles: (file, meta) of each file written.
 
-    root: folder of the data files. Nothing is written unless everything fits. Raises Refused for a folder that is no
-    run or holds fewer than 2 models, for packs of other sets in the way, and for files above SET_LIMIT or TOTAL_LIMIT.
+    root: folder of the data files. replace_others: overwrite packs that hold other models, or more of them. Nothing is
+    written unless everything fits. Raises Refused for a folder that is no run or holds fewer than 2 models, for packs
+    in the way, and for files above SET_LIMIT or TOTAL_LIMIT; Damaged for margins that are not what the run wrote.
     """
     context = _open_run(run, root)
     counts = {
@@ -112,19 +121,20 @@ def pack(run: Path, out: Path, root: str | None = None) -> list[tuple[Path, dict
             f"{run}: {models} pretrained models and {max(counts.values(), default=0)} oracles; a pack needs "
             "at least 2 of each: let the experiment go on first"
         )
-    pretrained = _margins(context, "pretrained", models)
+    pretrained, pretrained_hits, verified = _margins(context, "pretrained", models)
     head = {
         "dataset": context.preset.dataset,
         "preset": context.preset.name,
         "train_size": len(context.data.labels),
         "val_size": len(context.data.val_labels),
-        "run": json.loads((run / "run.json").read_text()),
+        "run": files.load_json(run / "run.json"),
         "packed_by": provenance.provenance("cpu"),
     }
     source = _source(context)
-    files, used = {}, set()
+    packs, used = {}, set()
     for name in names:
-        groups, oracle = _points(context, name), _margins(context, f"{name}/oracle", counts[name])
+        groups = _points(context, name)
+        oracle, hits, sure = _margins(context, f"{name}/oracle", counts[name])
         points = np.concatenate(list(groups.values())).astype(np.int32)
         used.update(points.tolist())
         meta = head | {
@@ -133,38 +143,42 @@ def pack(run: Path, out: Path, root: str | None = None) -> list[tuple[Path, dict
             "forget_size": len(context.forget(name)),
             "groups": {k: len(v) for k, v in groups.items()},
             "sha256": _digest(oracle),
+            "verified": sure and verified,  # every file of margins had its checksum
             "trained": _trained(context, name),
             "subsample": _subsamples(pretrained, oracle, groups, head["train_size"]),
         }
-        files[f"{name}.npz"] = {
+        packs[f"{name}.npz"] = {
             "oracle": rounded(oracle[:, points]),
+            "oracle_hits": np.packbits(hits[:, points]),
             "points": points,
             "source": source[points],
             "meta": np.array(json.dumps(meta)),
         }
     points = np.array(sorted(used), np.int32)
-    meta = head | {"models": models, "sha256": _digest(pretrained)}
-    files["pretrained.npz"] = {
+    meta = head | {"models": models, "sha256": _digest(pretrained), "verified": verified}
+    packs["pretrained.npz"] = {
         "pretrained": rounded(pretrained[:, points]),
+        "pretrained_hits": np.packbits(pretrained_hits[:, points]),
         "points": points,
         "meta": np.array(json.dumps(meta)),
     }
-    return _write(out, context.preset.name, files)
+    return _write(out, context.preset.name, packs, replace_others)
 
 
 def _open_run(run: Path, root: str | None) -> Context:
     """The run's own preset and data: everything that run.json says, and the forget sets found there."""
     try:
-        told = json.loads((run / "run.json").read_text())
+        told = files.load_json(run / "run.json")
+        usual = preset(told["name"])
         own = {
             f.name: told[f.name]
             for f in fields(Preset)
             if f.name in told and f.name not in ("name", "recipe")
         }
-        found = preset(told["name"], **own, recipe=Recipe(**told["recipe"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, Refused):
-            raise
+        if wrong := [k for k, v in own.items() if not _fits(v, getattr(usual, k))]:
+            raise ValueError(f"{wrong[0]} = {short(own[wrong[0]], 40)}")
+        found = replace(usual, **own, recipe=Recipe(**told["recipe"]))
+    except (Damaged, ValueError, KeyError, TypeError) as error:
         raise Refused(
             f"{run}: no run of `unlearning experiment` (run.json: {error}); give its --out folder"
         ) from None
@@ -172,18 +186,37 @@ def _open_run(run: Path, root: str | None) -> Context:
     return open_context(replace(found, forget_sets=sets), run, root, "cpu")
 
 
-def _margins(context: Context, role: str, models: int) -> np.ndarray:
-    """(models, all points) float32."""
-    return layout.load(role, replace(context, preset=replace(context.preset, models=models)))[
-        "margins"
-    ][0]
+def _fits(value: object, usual: object) -> bool:
+    """Whether a field of run.json has a form that a preset's field may have."""
+    if isinstance(usual, str):
+        return isinstance(value, str)
+    if isinstance(usual, float):
+        return type(value) is float and 0 <= value < math.inf
+    return value is None if value is usual is None else type(value) is int and value >= 0
+
+
+def _margins(context: Context, role: str, models: int) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Margins and right predictions (models, all points), float32 and bool; whether checksums vouch for them."""
+    some = replace(context, preset=replace(context.preset, models=models))
+    found = layout.load(role, some)
+    return found["margins"][0], found["hits"][0], found["verified"]
+
+
+def _unpacked(bits: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray | None:
+    """Right predictions as a pack holds them, eight to a byte."""
+    return (
+        None
+        if bits is None
+        else np.unpackbits(bits, count=math.prod(shape)).reshape(shape).astype(bool)
+    )
 
 
 def _points(context: Context, name: str) -> dict[str, np.ndarray]:
     """Positions of the packed points by group: those on which the run scores its methods, within the limits."""
     p, forget = context.preset, context.forget(name)
     kept = (min(POINTS, p.scored_retain or POINTS), min(POINTS, p.scored_val or POINTS))
-    groups = forget_sets.scored_points(context.data, forget, *kept, p.seed)
+    near = context.scored(name).get("near")
+    groups = forget_sets.scored_points(context.data, forget, *kept, p.seed, near)
     if len(forget) > FORGET:
         groups["forget"] = np.sort(
             np.random.default_rng([p.seed, len(forget)]).choice(forget, FORGET, replace=False)
@@ -239,18 +272,18 @@ def _subsamples(
 
 
 def _write(
-    out: Path, name: str, files: dict[str, dict[str, np.ndarray]]
+    out: Path, name: str, packs: dict[str, dict[str, np.ndarray]], replace_others: bool = False
 ) -> list[tuple[Path, dict]]:
     folder, made = out / name, {}
-    in_the_way = sorted(path.name for path in folder.glob("*.npz") if path.name not in files)
+    in_the_way = sorted(path.name for path in folder.glob("*.npz") if path.name not in packs)
     if in_the_way:
         raise Refused(
             f"{folder}: {', '.join(in_the_way)} belong to no set of this run; remove them, or choose "
             "another --out"
         )
-    for file, arrays in files.items():
+    for file, arrays in packs.items():
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)
+        np.savez_compressed(buffer, **arrays, **{files.SHA: np.array(files.digest(arrays))})
         made[folder / file] = buffer.getvalue()
         if file != "pretrained.npz" and len(made[folder / file]) > SET_LIMIT:
             raise Refused(
@@ -262,9 +295,32 @@ def _write(
         raise Refused(
             f"{out}: {total} bytes with these packs, allowed {TOTAL_LIMIT}; remove packs that nobody needs"
         )
-    for path, content in made.items():
-        write_whole(path, lambda file, c=content: file.write(c))
-    return [(folder / file, json.loads(str(arrays["meta"]))) for file, arrays in files.items()]
+    with files.only_one(folder, told="somebody else packs there; wait for that to end"):
+        for file, arrays in packs.items():
+            if (folder / file).exists() and not replace_others:
+                _check_replaced(folder / file, arrays)
+        # pretrained models first: it serves the packs that were there as well, should this end here
+        for path, content in reversed(made.items()):
+            files.write_whole(path, lambda file, c=content: file.write(c))
+    return [(folder / file, json.loads(str(arrays["meta"]))) for file, arrays in packs.items()]
+
+
+def _check_replaced(path: Path, new: dict[str, np.ndarray]) -> None:
+    """Refused unless the pack at `path` holds the first of the same models, on the same points or some of them."""
+    name = "oracle" if "oracle" in new else "pretrained"
+    try:
+        old = files.load(path)
+        had, models = len(old[name]), len(new[name])
+        at = [list(new["points"]).index(point) for point in old["points"]]
+        same = name == "pretrained" or len(at) == len(new["points"])
+        same = same and np.array_equal(old[name], new[name][:had, at], equal_nan=True)
+    except (Damaged, KeyError, ValueError, IndexError, TypeError):
+        had, models, same = "?", len(new[name]), False
+    if not same:
+        raise Refused(
+            f"{path} holds {had} models that are not all among these {models}; --replace overwrites it, another "
+            "--out keeps it"
+        )
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -291,18 +347,22 @@ def read(name: str, folder: Path = FOLDER) -> Pack:
         found = Pack(
             f"{meta['preset']}/{meta['forget_set']}",
             own["oracle"].astype(np.float32),
+            _unpacked(own.get("oracle_hits"), own["oracle"].shape),
             shared["pretrained"][:, at].astype(np.float32),
             points,
             own["source"],
             meta,
         )
         sound = (
-            found.oracle.shape[1:] == points.shape == found.source.shape
+            _is_meta(meta)
+            and found.oracle.shape[1:] == points.shape == found.source.shape
+            and (points.dtype.kind, found.source.dtype.kind) == ("i", "i")
             and (shared["points"][at] == points).all()
             and sum(meta["groups"].values()) == len(points)
-            and min(len(found.oracle), len(found.pretrained)) > 1
+            and 1 < min(len(found.oracle), len(found.pretrained))
+            and max(len(found.oracle), len(found.pretrained)) <= layout.MODELS
         )
-    except (KeyError, IndexError, ValueError, TypeError, AttributeError):
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
         raise Refused(
@@ -311,25 +371,28 @@ def read(name: str, folder: Path = FOLDER) -> Pack:
     return found
 
 
+def _is_meta(meta: dict) -> bool:
+    """Whether a pack's `meta` says everything that is asked of it, in the right form."""
+    run, groups = meta["run"], meta["groups"]
+    names = [meta[k] for k in ("dataset", "preset", "forget_set", "sha256")]
+    sizes = [*groups.values(), *(meta[k] for k in ("models", "forget_size", "train_size"))]
+    sizes += [run[k] for k in ("width", "pool", "seed")]
+    cuts = [run[k] for k in ("train_images", "val_images")]
+    return (
+        "forget" in groups
+        and all(isinstance(name, str) for name in names)
+        and all(type(size) is int and size >= 0 for size in sizes)
+        and all(cut is None or type(cut) is int for cut in cuts)
+        and "trained" in meta
+    )
+
+
 def arrays_of(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a .npz file; no pickle is ever loaded. Refused if it cannot be read."""
+    """The arrays of a .npz file; no pickle is ever loaded. Refused if it cannot be read, or its checksum is another."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        TypeError,
-        AttributeError,
-        KeyError,
-        NotImplementedError,
-        MemoryError,
-        zlib.error,
-        zipfile.BadZipFile,
-    ) as error:
-        told = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise Refused(f"{path}: cannot be read as a .npz file of plain arrays ({told})") from None
+        return files.load(path)
+    except Damaged as error:
+        raise Refused(str(error)) from None
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
@@ -341,10 +404,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from", required=True, metavar="RUN", dest="run", help="output folder of an experiment"
     )
     parser.add_argument(
-        "--out",
-        default=str(FOLDER),
-        metavar="DIR",
-        help="folder of packs (default: results/margins)",
+        "--out", metavar="DIR", help="folder of packs (default: RUN/packs, beside the run)"
+    )
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="overwrite packs that hold other models, or more of them",
     )
     parser.add_argument(
         "--data",
@@ -355,10 +420,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Exit status 0; refusals and errors of the disk are raised."""
-    for path, meta in pack(Path(arguments.run), Path(arguments.out), arguments.data):
+    run = Path(arguments.run)
+    out = Path(arguments.out) if arguments.out else run / "packs"
+    for path, meta in pack(run, out, arguments.data, arguments.replace):
         told = (
             ", ".join(f"{count} {group}" for group, count in meta.get("groups", {}).items())
             or "the same points"
+        )
+        told += (
+            "" if meta["verified"] else "; margins without checksums (an older version): unverified"
         )
         print(f"{path}  {path.stat().st_size / 1e6:.3f} MB  {meta['models']} models on {told}")
     return 0

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from unlearning import files
 from unlearning.errors import Refused
 
 IDENTITY = (
@@ -52,23 +53,43 @@ def append(path: Path, record: dict) -> None:
 
 
 def read(path: Path) -> list[dict]:
-    """All records of a JSON-lines file, oldest first; a torn last line is left out, any other bad line is an error."""
-    lines = path.read_bytes().split(b"\n") if path.exists() else []
+    """All records of a JSON-lines file, oldest first; a torn last line is left out, any other bad line is an error.
+
+    A record is a JSON object that says what it is about (IDENTITY) and where it comes from (provenance).
+    """
+    lines = files.content(path).split(b"\n") if path.exists() else []
     records = [_parsed(line) for line in lines[:-1]]
     if None in records:
         raise Refused(
             f"{path}: line {records.index(None) + 1} is not a JSON object; remove or repair that line"
         )
     last = _parsed(lines[-1]) if lines and lines[-1] else None
-    return records + ([last] if last is not None else [])
+    records += [last] if last is not None else []
+    for at, record in enumerate(records, 1):
+        if lost := _lacking(record):
+            raise Refused(
+                f"{path}: line {at} is no record, it lacks {', '.join(lost)}; remove or repair that line"
+            )
+    return records
+
+
+def _lacking(record: dict) -> list[str]:
+    """Fields without which an object is no record."""
+    lost = [k for k in IDENTITY if k not in record]
+    parts = [k for k in ("configuration", "provenance") if not isinstance(record.get(k), dict)]
+    return list(dict.fromkeys([*lost, *parts]))
 
 
 def _parsed(line: bytes) -> dict | None:
     try:
-        found = json.loads(line)
-    except ValueError:
+        found = json.loads(line, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number in JSON")
 
 
 def identity(record: dict) -> str:
@@ -82,8 +103,16 @@ def latest(records: Iterable[dict]) -> list[dict]:
 
 
 def collect(folder: Path, **wanted: object) -> list[dict]:
-    """The latest records of all .jsonl files below `folder` whose fields equal `wanted` (dataset="cifar10", …)."""
-    found = latest(
-        record for path in sorted(Path(folder).rglob("*.jsonl")) for record in read(path)
-    )
+    """The latest records of all .jsonl files below `folder` whose fields equal `wanted` (dataset="cifar10", …).
+
+    Records are only ever added to: Refused for a folder that is not there, and for a file without a record.
+    """
+    if not folder.is_dir():
+        raise Refused(
+            f"{folder} with the recorded results is missing: bring it back (git checkout)"
+        )
+    every = {path: read(path) for path in sorted(folder.rglob("*.jsonl"))}
+    if empty := [str(path) for path, records in every.items() if not records]:
+        raise Refused(f"{', '.join(empty)}: no record in it; bring the file back (git checkout)")
+    found = latest(record for records in every.values() for record in records)
     return [r for r in found if all(r.get(name) == value for name, value in wanted.items())]

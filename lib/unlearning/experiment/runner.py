@@ -6,6 +6,7 @@
 What a unit found is on the disk before the next one starts there, so a killed run is simply started again."""
 
 import argparse
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -61,6 +62,9 @@ def run(
         for stage in stages:
             _check(stage)
         layout.settle_identity(context)
+        layout.check_forget_sets(stages)
+        for line in layout.set_aside_damaged(context):
+            report(line)
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
@@ -159,8 +163,10 @@ class Clock:
 def _check(context: Context) -> None:
     """Refused for anything in the preset that could only fail later."""
     p, n = context.preset, len(context.data.labels)
-    if p.models < 2:
-        raise Refused(f"{p.models} models: a distribution of margins needs at least 2")
+    if not 2 <= p.models <= layout.MODELS:
+        raise Refused(
+            f"{p.models} models: a distribution of margins needs at least 2, allowed are {layout.MODELS}"
+        )
     for name in p.forget_sets:
         if name.startswith("pc"):
             forget_sets.forget_set(
@@ -250,14 +256,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Exit status 0: done, or stopped by the time budget. Refused before anything ran; Failed, OSError while it ran."""
+    if arguments.time_budget is not None and not 0 <= arguments.time_budget < math.inf:
+        raise Refused(f"a time budget of {arguments.time_budget} s: give a number from 0")
     p = chosen(arguments)
     out = Path(arguments.out or f"runs/{p.name}")
     workers = default_workers(arguments.device) if arguments.workers is None else arguments.workers
     if arguments.dry_run:
         context = open_context(p, out, arguments.data, arguments.device)
-        for name, part in staged(p).items():
-            stage = replace(context, preset=part)
+        stages = {k: replace(context, preset=part) for k, part in staged(p).items()}
+        for stage in stages.values():
             _check(stage)
+        layout.check_forget_sets(list(stages.values()))
+        for name, stage in stages.items():
             print(f"stage {name}\n" * bool(name) + plan.describe(stage, workers))
         return 0
     try:

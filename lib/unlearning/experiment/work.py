@@ -1,18 +1,15 @@
 """One unit of work done: models trained or unlearned, scored, and their margins written."""
 
-import io
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from unlearning import files, methods, stack, training
 from unlearning.datasets import Data
-from unlearning.errors import Refused
-from unlearning.experiment import provenance
+from unlearning.experiment import layout, provenance
 from unlearning.experiment.layout import Context
 from unlearning.experiment.plan import Unit
 
@@ -27,7 +24,13 @@ def perform(unit: Unit, context: Context) -> float:
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start
     path = context.folder(unit.role) / f"{unit.first:04d}-{unit.last:04d}.npz"
-    files.save(path, **arrays, wall=np.array(seconds), flops=np.array(unit.flops))
+    files.save(
+        path,
+        **arrays,
+        role=np.array(unit.role),
+        wall=np.array(seconds),
+        flops=np.array(unit.flops),
+    )
     return seconds
 
 
@@ -51,22 +54,18 @@ def _train(unit: Unit, context: Context) -> dict[str, np.ndarray]:
         trained = training.train_stack(context.build, data, points, recipe, seeds)
         states = stack.unstack(trained, unit.models)
     seconds = now() - start
+    noted = {}
     if unit.role == "pretrained":
-        for i, state in enumerate(states):
-            on_cpu = {k: v.cpu().contiguous() for k, v in state.items()}
-            buffer = (
-                io.BytesIO()
-            )  # a full disk is then an OSError of write, not an error inside torch
-            torch.save(on_cpu, buffer)
-            files.write_whole(
-                _weights(context, unit.first + i), lambda file, b=buffer: file.write(b.getbuffer())
-            )
+        sums = [
+            layout.save_weights(context, unit.first + i, state) for i, state in enumerate(states)
+        ]
+        noted = {"weights": np.array(sums)}
     images, labels = (
         torch.cat([data.images, data.val_images]),
         torch.cat([data.labels, data.val_labels]),
     )
     margins, hits = training.score(trained, data, images, labels, max(1, 1024 // unit.models))
-    return {"margins": margins[None], "hits": hits[None], "seconds": np.array([seconds])}
+    return {"margins": margins[None], "hits": hits[None], "seconds": np.array([seconds])} | noted
 
 
 def _unlearn(unit: Unit, context: Context) -> dict[str, np.ndarray]:
@@ -93,6 +92,7 @@ def _unlearn(unit: Unit, context: Context) -> dict[str, np.ndarray]:
         "hits": np.stack(hits),
         "seconds": np.array(seconds),
         "visited": np.array(visited),  # points in forward passes with gradients, of each model
+        "epochs": np.array(unit.config.epochs),
         "method_code": np.array(_method_code(unit.config.method)),
     }
 
@@ -114,22 +114,11 @@ def _clock(device: str) -> Callable[[], float]:
     return wall
 
 
-def _weights(context: Context, index: int) -> Path:
-    return context.out / "weights" / f"{index:04d}.pt"
-
-
 def _pretrained(unit: Unit, context: Context) -> torch.nn.Module:
     """The pretrained models of a unit, as one module on the device."""
-    loaded = []
-    for i in range(unit.first, unit.last + 1):
-        model, path = context.build(), _weights(context, i)
-        if not path.exists():
-            raise Refused(
-                f"{path} is missing: methods start from the pretrained models; bring weights/ back, or "
-                "choose a new --out"
-            )
-        model.load_state_dict(torch.load(path, weights_only=True))
-        loaded.append(model)
+    loaded = [
+        layout.load_weights(context, i, context.build()) for i in range(unit.first, unit.last + 1)
+    ]
     model = loaded[0] if context.preset.stack == 1 else stack.stack(loaded)
     return model.to(context.device, memory_format=torch.channels_last)
 
