@@ -1,6 +1,7 @@
 """What rounding does to training: margins after every step, networks without kinks, and nudges in rounding's place."""
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ from torch import nn
 
 from unlearning import stack, training
 from unlearning.datasets import Data
+from unlearning.experiment import layout, packing, presets
 from unlearning.training import Recipe
 
 
@@ -63,3 +65,44 @@ def nudged(net: nn.Module, amount: float, seed: int) -> nn.Module:
         for p in net.parameters():
             p += amount * p.abs().mean() * torch.randn(p.shape, generator=generator, dtype=p.dtype)
     return net
+
+
+def on_this_machine(
+    name: str, models: int, root: str | None = None
+) -> dict[str, float | int | str]:
+    """The first `models` pretrained models of a recorded run ("laptop"), trained again here from the same seeds.
+
+    Compares their margins with the packed ones (`unlearning pack`) at all packed points. correlation: over models and
+    points, each point's mean over models taken off on both sides. median_difference: median |difference| between a
+    model and its recorded twin, nats; median_between_seeds: between a recorded model and the next. Needs the run's data
+    set; results/cpu_kinds.json keeps one answer.
+    """
+    p = presets.preset(name)
+    context = layout.open_context(p, Path("nowhere"), root, "cpu")
+    pack = packing.read(next(s for s in packing.available() if s.startswith(f"{name}/")))
+    n = len(context.data.labels)
+    parts = []
+    for first in range(0, models, p.stack):
+        seeds = [
+            training.seed_of(p.seed, "pretrained", i)
+            for i in range(first, min(first + p.stack, models))
+        ]
+        net = training.train_stack(context.build, context.data, np.arange(n), p.recipe, seeds)
+        images = torch.cat([context.data.images, context.data.val_images])
+        labels = torch.cat([context.data.labels, context.data.val_labels])
+        parts.append(training.score(net, context.data, images, labels)[0])
+    return compared(
+        np.concatenate(parts)[:, pack.points], pack.pretrained[:models].astype(np.float32)
+    )
+
+
+def compared(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float | int]:
+    """What `on_this_machine` says of two arrays of margins (models, points), model by model from the same seeds."""
+    a, b = ours - ours.mean(0), theirs - theirs.mean(0)
+    return {
+        "models": len(ours),
+        "points": ours.shape[1],
+        "correlation": float((a * b).sum() / np.sqrt((a**2).sum() * (b**2).sum())),
+        "median_difference": float(np.median(np.abs(ours - theirs))),
+        "median_between_seeds": float(np.median(np.abs(theirs[1:] - theirs[:-1]))),
+    }
