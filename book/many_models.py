@@ -38,16 +38,17 @@ nudges: list[float] = [1e-9, 1e-7, 1e-6, 1e-4]  # relative nudges (dimensionless
 seed: int = 0  # seed of everything here, the demo included [0, 1000000]
 
 # %%
+import json
 import time
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import torch
 from panels import many_models as panels
 
 from unlearning import datasets, networks, stack, training
 from unlearning.experiment import layout, presets
+from unlearning.files import ROOT
 from unlearning.page import evidence, figures, rounding
 from unlearning.page.gluing import glue_numbers
 from unlearning.page.source import show_source
@@ -168,7 +169,8 @@ arguments = (lambda: build(torch.float64), d64, everything, recipe)
 alone = phi(training.train_one(*arguments, seeds[1]), d64)[0]
 company = phi(training.train_stack(*arguments, seeds), d64)
 print("allclose:", np.allclose(company[1], alone, rtol=0, atol=1e-9))
-glue_numbers("many_models", epochs=epochs, same=np.abs(company[1] - alone).max(),
+glue_numbers("many_models", epochs=epochs,
+             same=np.abs(company[1] - alone).max(),
              other=np.abs(company[0] - alone).max())  # fmt: skip
 
 # %% [markdown]
@@ -251,14 +253,15 @@ figures.show(*panels.drift(sizes, moved, moved_smooth, by_rounding),
                  "nudges on a diagonal, larger ones above it; the smooth network's squares parallel to it.")
 
 # %%
-gain, gain_smooth = moved[-1] / np.array(sizes), moved_smooth[-1] / np.array(sizes)
+gain, gain_smooth = (m[-1] / np.array(sizes) for m in (moved, moved_smooth))
+single, double = by_rounding["float32"], by_rounding["float64"]
 epoch = -(-points // recipe.batch)
 between = np.median(np.abs(stack32[-1, 0] - stack32[-1, 1]))
 glue_numbers(
     "many_models", between=between, gain_least=gain[0], gain_most=gain.max(),
     smooth_low=gain_smooth.min(), smooth_high=gain_smooth.max(),
-    step=by_rounding["float32"][0], epoch=by_rounding["float32"][epoch - 1],
-    end=by_rounding["float32"][-1], end64=by_rounding["float64"][-1])  # fmt: skip
+    step=single[0], epoch=single[epoch - 1], end=single[-1],
+    end64=double[-1])  # fmt: skip
 
 # %% [markdown]
 # The largest difference between loop and stack in float32 is {glue:text}`many_models_step:.0e` after the first step,
@@ -324,11 +327,12 @@ figures.table(panels.again(again))
 # stack, and the distribution is all that KLoM sees; both ensembles of a comparison use one precision.
 #
 # The same happens between *kinds of CPU*: another processor sums in another order. We trained the first models of the
-# recorded laptop run once more, from the same seeds, with the same version of PyTorch, on another kind of CPU.
+# recorded laptop run once more, from the same seeds and with the same version of PyTorch, on another machine. (The first
+# run did not record its processor. `results/cpu_kinds.json` says what else was the same.)
 
 # %%
-record = pd.read_json(evidence.ROOT / "results" / "cpu_kinds.json", typ="series")
-glue_numbers("many_models", cpu_models=int(record["models"]),
+record = json.loads((ROOT / "results" / "cpu_kinds.json").read_text())
+glue_numbers("many_models", cpu_models=record["models"],
              cpu_correlation=record["correlation"],
              cpu_median=record["median_difference"],
              cpu_sisters=record["median_between_seeds"],
@@ -362,26 +366,12 @@ glue_numbers("many_models", cpu_models=int(record["models"]),
 # ```{solution-start} many_models-exercise-kinks
 # :class: dropdown
 # ```
-# Replace one kind of layer and ask `response` again. Each line: largest change at the end, in nats, for each nudge.
+# `rounding.WITHOUT` replaces one kind of layer; ask `response` again. Each line: largest change at the end, in nats, for each nudge.
 
 # %% tags=["hide-input"]
-def only(kind, other):
-    """A change that replaces the layers of one kind."""
-
-    def change(net):
-        for part in net.modules():
-            for name, child in part.named_children():
-                if isinstance(child, kind):
-                    setattr(part, name, other)
-        return net
-
-    return change
-
-
-for name, kind, other in (("ReLU", torch.nn.ReLU, torch.nn.SiLU()), ("max-pooling", torch.nn.MaxPool2d, torch.nn.AvgPool2d(2)),
-                          ("the last maximum", torch.nn.AdaptiveMaxPool2d, torch.nn.AdaptiveAvgPool2d(1))):
-    ends = response(only(kind, other))[-1]
-    print(f"without {name:16}", " ".join(f"{a:.0e} → {x:.0e}" for a, x in zip(sizes, ends, strict=True)))
+for name, change in rounding.WITHOUT.items():
+    ends = response(change)[-1]
+    print(f"without {name:18}", *(f"{a:.0e} → {x:.0e}" for a, x in zip(sizes, ends, strict=True)))
 
 # %% [markdown]
 # ```{solution-end}

@@ -1,11 +1,14 @@
 """Step-by-step training against the library's, and what a nudge and a smooth network are."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from unlearning import datasets, networks, training
+from unlearning.files import ROOT
 from unlearning.page import rounding
 from unlearning.training import Recipe
 
@@ -55,3 +58,35 @@ def test_a_nudge_has_its_size_and_repeats():
             assert float(((q - p).std() / p.abs().mean()).detach()) == pytest.approx(1e-2, rel=0.15)
     same = rounding.nudged(net, 0.0, 0)
     assert all(torch.equal(p, q) for p, q in zip(net.parameters(), same.parameters(), strict=True))
+
+
+def test_one_kind_of_kink_at_a_time():
+    counts = {
+        "ReLU": nn.SiLU,
+        "max-pooling": nn.AvgPool2d,
+        "the last maximum": nn.AdaptiveAvgPool2d,
+    }
+    for name, change in rounding.WITHOUT.items():
+        kinds = [type(part) for part in change(build()).modules()]
+        assert counts[name] in kinds
+        assert sum(kind in kinds for kind in rounding.KINKS) == 2
+
+
+def test_models_compared_with_themselves_and_with_strangers():
+    rng = np.random.default_rng(0)
+    mean, a, b = rng.normal(size=400) * 5, *rng.normal(size=(2, 60, 400))
+    same = rounding.compared(mean + a, mean + a)
+    assert same["correlation"] == pytest.approx(1) and same["median_difference"] == 0
+    other = rounding.compared(mean + a, mean + b)
+    assert abs(other["correlation"]) < 0.03  # the points' means do not count
+    sister = np.sqrt(2) * 0.6745  # the median of |x - y| for standard normals
+    assert other["median_difference"] == pytest.approx(sister, rel=0.03)
+    assert other["median_between_seeds"] == pytest.approx(sister, rel=0.03)
+    assert (other["models"], other["points"]) == (60, 400)
+
+
+def test_the_record_has_what_the_page_says():
+    told = json.loads((ROOT / "results" / "cpu_kinds.json").read_text())
+    assert told["models"] == 12 and 0 < told["correlation"] < 1
+    assert 0 < told["median_difference"] < told["median_between_seeds"]
+    assert told["cpu"] and told["torch"] and told["provenance"]["commit"]

@@ -168,8 +168,8 @@ def again(changes: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> pd.DataFr
     rows = [
         {
             "model": i,
-            "float32, median": f"{np.median(single):.1e}",
-            "float32, largest": f"{single.max():.1e}",
+            "float32, median": f"{np.median(single):.2g}",
+            "float32, largest": f"{single.max():.2g}",
             "bfloat16, median": f"{np.median(half):.2f}",
             "next model, median": f"{np.median(sister):.2f}",
         }

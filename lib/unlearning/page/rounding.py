@@ -41,21 +41,30 @@ def walk(
     return np.stack(found)
 
 
-def smooth(net: nn.Module) -> nn.Module:
-    """A copy without kinks: SiLU for ReLU, averages for maxima."""
-
-    def without_kink(part: nn.Module) -> nn.Module:
+def _replaced(part: nn.Module, kinds: tuple[type, ...]) -> nn.Module:
+    """The module in place, or what stands for it if it is of one of the kinds."""
+    if isinstance(part, kinds):
         if isinstance(part, nn.ReLU):
             return nn.SiLU()
         if isinstance(part, nn.MaxPool2d):
             return nn.AvgPool2d(part.kernel_size)
-        if isinstance(part, nn.AdaptiveMaxPool2d):
-            return nn.AdaptiveAvgPool2d(part.output_size)
-        for name, child in part.named_children():
-            setattr(part, name, without_kink(child))
-        return part
+        return nn.AdaptiveAvgPool2d(part.output_size)
+    for name, child in part.named_children():
+        setattr(part, name, _replaced(child, kinds))
+    return part
 
-    return without_kink(copy.deepcopy(net))
+
+def smooth(net: nn.Module) -> nn.Module:
+    """A copy without kinks: SiLU for ReLU, averages for maxima."""
+    return _replaced(copy.deepcopy(net), KINKS)
+
+
+KINKS = (nn.ReLU, nn.MaxPool2d, nn.AdaptiveMaxPool2d)
+# what was replaced -> a copy without that kind of kink
+WITHOUT = {
+    name: lambda net, kind=kind: _replaced(copy.deepcopy(net), (kind,))
+    for name, kind in zip(("ReLU", "max-pooling", "the last maximum"), KINKS, strict=True)
+}
 
 
 def nudged(net: nn.Module, amount: float, seed: int) -> nn.Module:
