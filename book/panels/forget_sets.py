@@ -102,5 +102,5 @@ def mixture(portions: np.ndarray, mixed: dict[str, np.ndarray], floor: float) ->
         ax.axhline(floor, color=COLORS["neutral"], ls=":")
         ax.set(xlabel="near points in the sample (%)", ylabel="P95 over retain points (nats)")
         ax.set_ylim(0, None)
-        ax.legend(loc="lower right")
+        ax.legend(loc="upper left")
     return panel
