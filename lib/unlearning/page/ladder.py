@@ -30,9 +30,21 @@ class Cost:
     side: int  # pixels in a row
     one: float  # FLOP of one training: 3 forward passes for each point and epoch
     ensembles: float  # FLOP of all pretrained models and all oracles
-    whole: float  # FLOP of the whole plan, the fixed costs of steps included
+    training: float  # FLOP of all units that train from scratch, scoring and the fixed costs of steps included
+    methods: float  # the same of the methods' trajectories
     trained: int  # models trained from scratch
     trajectories: int  # methods' runs, one for each model, configuration and forget set
+
+    @property
+    def whole(self) -> float:
+        """FLOP of the whole plan."""
+        return self.training + self.methods
+
+    def only(self, part: str, without: int = 0) -> tuple[int, float]:
+        """(models or trajectories, FLOP) of "training" or "methods" alone, less `without` pretrained models."""
+        if part == "methods":
+            return self.trajectories, self.methods
+        return self.trained - without, self.training - without * self.one
 
 
 def blank(p: Preset, device: str = "cpu") -> Context:
@@ -63,7 +75,42 @@ def cost(p: Preset, device: str = "cpu") -> Cost:
     one *= n * p.recipe.epochs
     kept = [n, *(n - layout.size_of(s, context) for s in context.preset.forget_sets)]
     units = plan.units(context)
-    trained = sum(u.models for u in units if u.config is None)
-    trajectories = sum(u.models for u in units if u.config is not None)
-    ensembles = p.models * one * sum(kept) / n
-    return Cost(n, side, one, ensembles, sum(u.flops for u in units), trained, trajectories)
+    trained, taken = (
+        [u for u in units if (u.config is None) is scratch] for scratch in (True, False)
+    )
+    return Cost(
+        images=n,
+        side=side,
+        one=one,
+        ensembles=p.models * one * sum(kept) / n,
+        training=sum(u.flops for u in trained),
+        methods=sum(u.flops for u in taken),
+        trained=sum(u.models for u in trained),
+        trajectories=sum(u.models for u in taken),
+    )
+
+
+def increments(parts: dict[str, Preset], device: str = "cpu") -> dict[str, tuple[int, int, float]]:
+    """Stage -> (models trained, trajectories, FLOP) that it adds to the stages before it.
+
+    What an earlier stage has trained is not trained again: a role of a forget set counts from its last model on.
+    """
+    done: dict[tuple[str, str], int] = {}
+    added = {}
+    for stage, p in parts.items():
+        trained = trajectories = 0
+        flop = 0.0
+        for name in p.forget_sets or ("",):
+            context = blank(replace(p, forget_sets=(name,) if name else ()), device)
+            roles: dict[str, list[plan.Unit]] = {}
+            for unit in plan.units(context):
+                roles.setdefault(unit.role, []).append(unit)
+            for role, units in roles.items():
+                key = ("" if role == "pretrained" else name, role)
+                new = max(0, p.models - done.get(key, 0))
+                done[key] = max(p.models, done.get(key, 0))
+                flop += sum(u.flops for u in units) * new / p.models
+                trained += new * (units[0].config is None)
+                trajectories += new * (units[0].config is not None)
+        added[stage] = trained, trajectories, flop
+    return added
