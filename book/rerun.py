@@ -186,6 +186,8 @@ glue_numbers("rerun", core_rate=core_rate,
 # # 1. the machine's rates, seconds per model in six forms, each predicted before it is measured; then 10 models
 # python3 bench/device.py --device cuda | tee runs/device.jsonl
 # $run --models 10 --forget-set published-1 --method nothing
+# python3 -c "import glob, numpy as np; a = np.concatenate([np.load(f)['hits'][0][:, 50000:].mean(1) for f in
+# sorted(glob.glob('runs/paper/margins/pretrained/*.npz'))]); print(len(a), a.mean(), a.std(ddof=1))"
 # # 2. 100 pretrained models and the oracles of sets 1 and 5: what doing nothing scores
 # $run --forget-set published-1 published-5 --method nothing
 # # 3. gradient ascent with its controls; then descent-ascent and SCRUB, as far as the time goes
@@ -197,12 +199,25 @@ glue_numbers("rerun", core_rate=core_rate,
 # # 5. Table 1 on MNIST and FashionMNIST (ResNet-9 of width 16: the paper does not state its network)
 # for p in mnist-paper fashionmnist-paper; do
 #   python3 -m unlearning experiment --preset $p --device cuda --out runs/$p; done
+# # 6. principal components of our own margins against the published sets: rank of the sets' points by |score| (AUC)
+# python3 - <<'END'
+# import glob, numpy as np
+# from scipy.stats import rankdata
+# from unlearning.forget_sets import forget_set, principal_components
+# files = sorted(glob.glob("runs/paper/margins/pretrained/*.npz"))
+# scores = principal_components(np.concatenate([np.load(f)["margins"][0][:, :50000] for f in files]), 2)[0]
+# for k, c in ((5, 0), (6, 0), (8, 1), (9, 1)):
+#     inside = np.isin(np.arange(50000), forget_set(f"published-{k}", 50000))
+#     n, ranks = inside.sum(), rankdata(np.abs(scores[c]))
+#     print(f"set {k}, |PC{c + 1}|: AUC {(ranks[inside].sum() - n * (n + 1) / 2) / (n * (50000 - n)):.3f}")
+# END
 # # what is kept: records, and margins for `unlearning score`
 # cp runs/paper/results.jsonl results/paper.jsonl
 # python3 -m unlearning pack --from runs/paper --out results/margins
 # ```
 #
-# Keep `runs/paper/weights`: methods start from these models. What the arithmetic alone asks for, counted from the layers:
+# Keep `runs/paper/weights`: methods start from these models. What the arithmetic alone asks for, counted from the layers, at a
+# share of an accelerator's rate and at a cautious one:
 
 # %%
 first, two = ("published-1",), ("published-1", "published-5")
@@ -213,7 +228,7 @@ def part(models, sets, *methods):
     """The paper's preset cut to a step: what it trains, and its methods."""
     configs = tuple(c for c in chosen["paper"].configs if c.method in methods)
     return ladder.cost(replace(chosen["paper"], models=models, forget_sets=sets,
-                               configs=configs, retrain_epochs=()), "cuda")
+                               configs=configs, retrain_epochs=()))
 
 
 mixed = "gda", "scrub", "scrub_published"
@@ -226,7 +241,7 @@ steps = {
     "4: GA and controls": part(100, rest, "ga").only("methods"),
     "4: GDA and SCRUB, N = 20": part(20, rest, *mixed).only("methods"),
     "5: MNIST (FashionMNIST: the same again)":
-        ladder.cost(presets.preset("mnist-paper"), "cuda").only("training"),
+        ladder.cost(presets.preset("mnist-paper")).only("training"),
 }  # fmt: skip
 rates = {f"at {share * gpu_rate:.0f} TFLOP/s": share * gpu_rate * 1e12,
          f"at {slow_rate:.0f} TFLOP/s": slow_rate * 1e12}  # fmt: skip

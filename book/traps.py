@@ -242,7 +242,7 @@ glue_numbers("traps", naive=np.mean(resampled), low95=low, high95=high)
 # %% [markdown]
 # Resampled with replacement, the two digit ensembles average {glue:text}`traps_naive:.2f` instead of
 # {glue:text}`traps_real:.2f`. The jackknife gives an interval from {glue:text}`traps_low95:.2f` to
-# {glue:text}`traps_high95:.2f`. Does it keep its promise of 95%? We simulate whole experiments again and again, with the
+# {glue:text}`traps_high95:.2f`. Does it hold the right value as often as it says? We simulate whole experiments again and again, with the
 # covariance over points of recorded margins (300 validation images of the laptop run), and compare the intervals with how
 # much the score really varies.
 
