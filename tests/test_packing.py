@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import hypergeom
 
+import independent
 from unlearning import datasets
 from unlearning.__main__ import main
 from unlearning.errors import Refused
@@ -203,14 +204,7 @@ def test_the_table_of_subsamples_is_that_of_the_runs_scores(run: Path, packs: Pa
         margins_of(run, "pretrained").astype(float),
         margins_of(run, "random-5/oracle").astype(float),
     )
-    scores = []
-    for q, p in zip(pretrained.T, oracle.T, strict=True):
-        edges = np.linspace(min(p.min(), q.min()), max(p.max(), q.max()), 21)
-        p, q = ((np.histogram(x[x < edges[-1]], edges)[0]) for x in (p, q))
-        p, q = p / p.sum(), q / q.sum()
-        q = np.where(p > 0, np.maximum(q, 1e-5), q)
-        scores.append(np.sum(p[p > 0] * np.log(p[p > 0] / (q / q.sum())[p > 0])))
-    scores, pack = np.array(scores), packing.read("smoke/random-5", packs)
+    scores, pack = independent.klom(pretrained, oracle), packing.read("smoke/random-5", packs)
     for group, members in (
         ("retain", np.setdiff1d(np.arange(96), pack.points[:5])),
         ("val", np.arange(96, 156)),

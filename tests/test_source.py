@@ -26,6 +26,12 @@ def test_a_function_is_shown_whole_with_its_file_and_line(shown):
     assert "def gradient_ascent(" in output.data["text/plain"]
 
 
+def test_a_decorated_function_is_shown_where_it_is_written(shown):
+    [output] = shown(show_source, klom.klom)
+    assert output.data["text/plain"].startswith("# lib/unlearning/klom.py, line")
+    assert "@torch.no_grad()" in output.data["text/plain"]
+
+
 def test_what_cannot_be_shown_is_refused():
     with pytest.raises(ValueError, match="name at least one"):
         show_source()

@@ -51,10 +51,12 @@ def gaussian_floor(
 def point_interval(
     scores: Tensor, *, percent: float = 95.0, level: float = 0.95
 ) -> tuple[float, float]:
-    """Bootstrap interval of a percentile over points: what another sample of points would change, models fixed.
+    """Bootstrap interval of a percentile over points: what another sample of points would change.
 
-    Resampling is not needed: an order statistic's bootstrap distribution is a beta distribution of its rank (Efron 1979
-    computes it exactly). Where the percentile lies between two order statistics, the outer one gives each end.
+    Models fixed, points exchangeable. Resampling is not needed: an order statistic's bootstrap distribution is a beta
+    distribution of its rank (Efron 1979 computes it exactly). Where the percentile lies between two order statistics,
+    the outer one gives each end. No interval of n points can reach beyond their largest score, which lies below the
+    population's 95th percentile with probability 0.95^n: print it for n >= 59 only, where that is less than 5%.
     """
     ranked = np.sort(scores.cpu().numpy())
     n, rank, tail = len(ranked), percent / 100 * (len(ranked) - 1), (1 - level) / 2
@@ -77,9 +79,11 @@ def model_interval(
     """Interval of the percentile over points if both ensembles were trained again with other seeds, points fixed.
 
     Delete-d jackknife (Shao and Wu 1989): random subsets of each ensemble without its d = N/3 models; their variance
-    times (N − d)/d; a normal interval around the full score. In simulations it was 1.1 to 1.7 times too wide.
-    The ordinary bootstrap fails here: its resamples repeat models, so they score like smaller ensembles, far
-    above the score that they should surround. Needs at least 2 models in each ensemble. **options go to `klom`.
+    times (N − d)/d; a normal interval around the full score. Its width against the ideal one, in simulations with the
+    covariance of recorded margins: 1.4 to 2.4 times at the floor, 0.9 to 1.7 for a shift of half a standard deviation,
+    0.8 to 1 near the ceiling, where it covered 88% to 93% instead of 95%. The ordinary bootstrap fails here: its
+    resamples repeat models, so they score like smaller ensembles, far above the score that they should surround.
+    Needs at least 2 models in each ensemble. **options go to `klom`.
     """
     check_ensembles(unlearned, oracle)
     if min(len(unlearned), len(oracle)) < 2:

@@ -46,7 +46,7 @@ CLAIMS = (
         "C6",
         "About 100 models are needed: with 20 or 50 the metric is large where it should be low.",
         "App. K",
-        "klom",
+        "traps",
     ),
     Claim(
         "C7",

@@ -22,7 +22,7 @@ def show_source(*taught: Callable) -> None:
     if not taught:
         raise ValueError("show_source: name at least one function or class of the library")
     parts, plain = [], []
-    for one in taught:
+    for one in map(inspect.unwrap, taught):  # a decorator's file is not the function's
         code = inspect.getsource(one).rstrip()
         where = f"{_place(one)}, line {inspect.getsourcelines(one)[1]}"
         body = highlight(code, PythonLexer(), HtmlFormatter(cssclass="highlight"))
