@@ -2,6 +2,7 @@
 
     unlearning build                                                     execute what changed, render the book
     unlearning run CHAPTER [-p NAME VALUE]… [-f FILE.yml] [--out DIR]     one chapter with other parameters
+    unlearning sweep CHAPTER -p NAME=VALUES… --out DIR                   one chapter at many parameters, with an index
     unlearning params CHAPTER                                            what a chapter's parameters are
     unlearning notebooks [DIR]                                           all chapters as .ipynb, for papermill or Jupyter
     unlearning experiment --preset P [--help]                            train ensembles, unlearn, score
@@ -21,6 +22,7 @@ from unlearning.errors import Failed, Refused, one_line
 COMMANDS = {
     "build": ("unlearning.build.book", "execute what changed and render the book to _build/html"),
     "run": ("unlearning.build.single", "execute one chapter with other parameters"),
+    "sweep": ("unlearning.build.sweep", "one chapter at many parameters, with an index of results"),
     "params": ("unlearning.build.listing", "list a chapter's parameters"),
     "notebooks": ("unlearning.build.notebooks", "write all chapters as .ipynb without outputs"),
     "experiment": (

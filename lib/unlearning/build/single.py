@@ -6,9 +6,11 @@ import json
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 from unlearning.build import chapters
@@ -35,32 +37,62 @@ def run(name: str, values: dict[str, object], out: Path, root: Path = ROOT) -> d
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    progress = Progress(
-        {name: len([c for c in notebook.cells if c.cell_type == "code"]) + bool(values)}
-    )
+    progress = Progress({name: code_cells(notebook) + bool(values)})
     with tempfile.TemporaryDirectory() as scratch:
         prepare_environment(Path(scratch))
-        try:
-            done = execute(name, notebook, values, part, lambda: progress.cell(name))
-        except ChapterFailed as error:
-            save(error.notebook, part / f"{name}.ipynb")
-            raise
-        save(done, part / f"{name}.ipynb")
-        record = {
-            "chapter": name,
-            "parameters": chapters.defaults(name, root) | values,
-            **contents(name, done),
-        }
-        (part / "results.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        parameters = chapters.defaults(name, root) | values
+        done, record = carry_out(name, notebook, parameters, values, part, progress.cell)
         for at, picture in enumerate(pictures(done), 1):
             (part / "figures").mkdir(exist_ok=True)
             (part / "figures" / f"{at:02d}.svg").write_text(picture)
-        staged = stage({name: done}, root, Path(scratch) / "stage", strict=False)
-        shutil.move(render(staged, strict=False), part / "html")
+        shutil.move(page(name, done, root, Path(scratch)), part / "html")
     if out.exists():
         out.rmdir()
     part.rename(out)
     return record
+
+
+def carry_out(
+    name: str,
+    notebook: NotebookNode,
+    parameters: dict[str, object],
+    values: dict[str, object],
+    folder: Path,
+    report: Callable[[str], None] = lambda name: None,
+) -> tuple[NotebookNode, dict]:
+    """Execute a chapter in `folder`, write NAME.ipynb and results.json there; return the notebook and the record.
+
+    parameters: all of them; values: those that differ from the defaults; report(name) is called before each code cell.
+    Raises ChapterFailed for an exception in a cell, a warning or a kernel that died; what ran is then in NAME.ipynb.
+    """
+    begun = []
+    try:
+        done = execute(name, notebook, values, folder, lambda: (begun.append(name), report(name)))
+    except ChapterFailed as error:
+        save(error.notebook, folder / f"{name}.ipynb")
+        raise
+    except DeadKernelError:
+        save(notebook, folder / f"{name}.ipynb")
+        cells = code_cells(notebook) + bool(values)
+        text = (
+            f"chapter {name}, code cell {len(begun)} of {cells}: the kernel died (out of memory?)"
+        )
+        raise ChapterFailed(text, notebook) from None
+    save(done, folder / f"{name}.ipynb")
+    record = {"chapter": name, "parameters": parameters, **contents(name, done)}
+    (folder / "results.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    return done, record
+
+
+def page(name: str, executed: NotebookNode, root: Path, scratch: Path) -> Path:
+    """The folder of HTML pages of one executed chapter, rendered below `scratch`. Raises Failed."""
+    staged = stage({name: executed}, root, scratch / "stage", strict=False)
+    return render(staged, strict=False)
+
+
+def code_cells(notebook: NotebookNode) -> int:
+    """Number of code cells."""
+    return len([cell for cell in notebook.cells if cell.cell_type == "code"])
 
 
 def contents(name: str, executed: NotebookNode) -> dict:
