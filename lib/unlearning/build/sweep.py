@@ -267,8 +267,6 @@ def sweep(
     chapter's code changes meanwhile, OSError (full disk, …); complete runs stay. On any of these, and on Ctrl-C, the
     kernels of the runs in flight are ended.
     """
-    if jobs < 1:
-        raise Refused(f"--jobs {jobs}: give at least 1")
     _settle(chapter, out)
     with only_one(out):
         clean(out)
@@ -296,9 +294,10 @@ def sweep(
             clock.finished(sweep_points.said(wanted[folder], chapter.defaults), *result)
 
         write_index()
-        with tempfile.TemporaryDirectory(dir=out, prefix="scratch-", suffix=".part") as scratch:
+        home = out.absolute()  # kernels start elsewhere
+        with tempfile.TemporaryDirectory(dir=home, prefix="scratch-", suffix=".part") as scratch:
             prepare_environment(Path(scratch))
-            work = Work(chapter, out.absolute(), html)
+            work = Work(chapter, home, html)
             tasks = {f: (wanted[f], f in found and not found[f].failure) for f in todo}
             _run_all(work, tasks, jobs, done)
     return [found[folder] for folder in wanted]
@@ -341,6 +340,7 @@ def _run_all(
     except BaseException as error:
         _end(set(multiprocessing.active_children()) - others)
         pool.shutdown(cancel_futures=True)
+        clean(work.out)
         if isinstance(error, BrokenProcessPool):
             raise Failed(
                 "a worker process ended abruptly (out of memory?); use fewer --jobs and run the same command again"
@@ -431,6 +431,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Exit status 0 when every point has its run; refusals and failures are raised."""
+    jobs = os.cpu_count() if arguments.jobs is None else arguments.jobs
+    if jobs < 1:
+        raise Refused(f"--jobs {jobs}: give at least 1")
     chapter = opened(arguments.chapter)
     points = sweep_points.points(
         chapter.name, chapter.known, arguments.axes, arguments.zip, arguments.table
@@ -444,7 +447,7 @@ def main(arguments: argparse.Namespace) -> int:
         points,
         arguments.out,
         named=[text.partition("=")[0].strip() for text in arguments.axes],
-        jobs=os.cpu_count() if arguments.jobs is None else arguments.jobs,
+        jobs=jobs,
         html=not arguments.no_html,
         retry=arguments.retry_failed,
         report=lambda line: print(line, flush=True),

@@ -14,7 +14,6 @@ from pathlib import Path
 from PIL import Image
 
 from unlearning.build.values import Parameter
-from unlearning.page.verdicts import judge
 
 LARGEST_THUMBNAIL = 60_000  # bytes; a picture that stays larger is only linked
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
@@ -66,13 +65,16 @@ def number(value: object) -> float | int | bool | None:
 
 
 def conclusions(verdicts: list[dict]) -> dict[str, object]:
-    """Column name -> value: "C8" -> its verdict, from all its checks together, and "C8: check" -> whether it holds."""
+    """Column name -> value: "C8" -> its verdict's words, and "C8: check" -> True, False or "open"."""
     found: dict[str, object] = {}
     for fact in verdicts:
-        found |= {f"{fact['id']}: {name}": bool(ok) for name, ok in fact["checks"].items()}
-    for fact in verdicts:
-        checks = {n: ok for n, ok in found.items() if n.startswith(f"{fact['id']}: ")}
-        found[fact["id"]] = judge(checks) if fact["kind"] == "claim" else fact["verdict"]
+        checks = {
+            f"{fact['id']}: {n}": "open" if ok is None else ok for n, ok in fact["checks"].items()
+        }
+        words = (
+            [found[fact["id"]]] if fact["id"] in found else []
+        )  # decided more than once in a chapter
+        found |= checks | {fact["id"]: " · ".join(dict.fromkeys([*words, fact["verdict"]]))}
     return found
 
 
@@ -195,7 +197,7 @@ def _conclusions(table: Table) -> str:
         default = _verdict(table.values[0].get(name)) if table.sound else "…"
         text = name if column.kind == "claim" else name.partition(": ")[2]
         count = f"{len(told) - changed} of {len(told)}" if table.sound else "…"
-        holds = f"{sum(told)} of {len(told)}" if column.kind == "check" else ""
+        holds = f"{told.count(True)} of {len(told)}" if column.kind == "check" else ""
         rows.append(
             f'<tr class="{column.kind}{" flips" * (changed > 0)}"><th scope="row">{html.escape(column.title)}</th>'
             f"<td>{html.escape(text) if column.kind == 'check' else ''}</td><td>{default}</td>"
@@ -257,12 +259,14 @@ def _cell(column: Column, values: dict[str, object], flips: set[str]) -> str:
     )
 
 
+MARKS = {"True": ("holds", "✓"), "False": ("fails", "✗"), "open": ("open", "○")}
+
+
 def _verdict(value: object) -> str:
-    """A tick, a cross, or a verdict's word."""
-    if isinstance(value, bool):
-        return '<span class="{}" role="img" aria-label="{}">{}</span>'.format(
-            *(("holds", "holds", "✓") if value else ("fails", "fails", "✗"))
-        )
+    """A tick, a cross, a ring for an open check, or a verdict's words."""
+    if str(value) in MARKS:
+        word, mark = MARKS[str(value)]
+        return f'<span class="{word}" role="img" aria-label="{word}">{mark}</span>'
     return html.escape(str(value)) if value is not None else ""
 
 
