@@ -6,10 +6,11 @@
     unlearning params CHAPTER                                            what a chapter's parameters are
     unlearning notebooks [DIR]                                           all chapters as .ipynb, for papermill or Jupyter
     unlearning experiment --preset P [--help]                            train ensembles, unlearn, score
+    unlearning merge --from A B … --out DIR                               the shards of an experiment as one
     unlearning pack --from RUN [--out DIR]                               an experiment's oracles as a few small files
     unlearning score [PACK [FILE…]]                                      compare your own unlearned models with them
 
-The last three need only torch, numpy and scipy: PYTHONPATH=lib python3 -m unlearning …
+The last four need only torch, numpy and scipy: PYTHONPATH=lib python3 -m unlearning …
 """
 
 import argparse
@@ -28,6 +29,10 @@ COMMANDS = {
     "experiment": (
         "unlearning.experiment.runner",
         "train ensembles, unlearn, score; see its own --help",
+    ),
+    "merge": (
+        "unlearning.experiment.merge",
+        "the shards of an experiment as one, with its records; see its own --help",
     ),
     "pack": (
         "unlearning.experiment.packing",

@@ -32,6 +32,7 @@ class Context:
     data: Data  # on the device
     device: str
     root: str | None  # folder of the data files
+    shard: tuple[int, int] | None = None  # (i, n): the i-th of n shards; None: undivided
 
     def build(self) -> torch.nn.Module:
         return networks.resnet9(self.preset.width, self.data.images.shape[1], self.data.classes)
