@@ -46,11 +46,14 @@ def name_of(one: Callable) -> str:
     return f"{one.__module__}.{one.__qualname__}".removeprefix("unlearning.")
 
 
+OTHERS = ("__init__", "__main__", "errors", "files", "methods.own")  # rooms without science
+
+
 def public() -> set[str]:
-    """Names of all public functions of the flat rooms and of methods/."""
+    """Names of all public functions of the science rooms: the flat ones and methods/."""
     found = set()
     for room in modules():
-        if room and room != "__init__" and room != "__main__" and room.split(".")[0] not in WINGS:
+        if room and room not in OTHERS and room.split(".")[0] not in WINGS:
             module = importlib.import_module(f"unlearning.{room}")
             found |= {
                 name_of(one)

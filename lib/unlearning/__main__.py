@@ -2,13 +2,15 @@
 
     unlearning build                                                     execute what changed, render the book
     unlearning run CHAPTER [-p NAME VALUE]… [-f FILE.yml] [--out DIR]     one chapter with other parameters
+    unlearning sweep CHAPTER -p NAME=VALUES… --out DIR                   one chapter at many parameters, with an index
     unlearning params CHAPTER                                            what a chapter's parameters are
     unlearning notebooks [DIR]                                           all chapters as .ipynb, for papermill or Jupyter
     unlearning experiment --preset P [--help]                            train ensembles, unlearn, score
+    unlearning merge --from A B … --out DIR                               the shards of an experiment as one
     unlearning pack --from RUN [--out DIR]                               an experiment's oracles as a few small files
     unlearning score [PACK [FILE…]]                                      compare your own unlearned models with them
 
-The last three need only torch, numpy and scipy: PYTHONPATH=lib python3 -m unlearning …
+The last four need only torch, numpy and scipy: PYTHONPATH=lib python3 -m unlearning …
 """
 
 import argparse
@@ -23,11 +25,16 @@ from unlearning.errors import Failed, Refused, lines, one_line
 COMMANDS = {
     "build": ("unlearning.build.book", "execute what changed and render the book to _build/html"),
     "run": ("unlearning.build.single", "execute one chapter with other parameters"),
+    "sweep": ("unlearning.build.sweep", "one chapter at many parameters, with an index of results"),
     "params": ("unlearning.build.listing", "list a chapter's parameters"),
     "notebooks": ("unlearning.build.notebooks", "write all chapters as .ipynb without outputs"),
     "experiment": (
         "unlearning.experiment.runner",
         "train ensembles, unlearn, score; see its own --help",
+    ),
+    "merge": (
+        "unlearning.experiment.merge",
+        "the shards of an experiment as one, with its records; see its own --help",
     ),
     "pack": (
         "unlearning.experiment.packing",

@@ -163,18 +163,21 @@ def overrides(source: Path, given: dict[str, object]) -> dict[str, object]:
     Values may be texts (command line) or YAML values. Raises Refused for an unknown name (with the nearest known one),
     a value that is not of the annotated type, or one outside its documented range.
     """
-    known = {p.name: p for p in parameters(source)}
-    result = {}
-    for name, value in given.items():
-        if name not in known:
-            listing = ", ".join(known) or "none"
-            raise Refused(
-                f"{source.stem} has no parameter {name!r}{nearest(str(name), known)}; it has: {listing}"
-            )
-        typed = coerce(known[name], value)
-        if typed != known[name].default:
-            result[name] = typed
-    return result
+    known = parameters(source)
+    found = [(named(name, known, source.stem), value) for name, value in given.items()]
+    typed = [(parameter, coerce(parameter, value)) for parameter, value in found]
+    return {parameter.name: value for parameter, value in typed if value != parameter.default}
+
+
+def named(name: str, known: list[Parameter], chapter: str) -> Parameter:
+    """The parameter of that name. Raises Refused, with the nearest known one."""
+    found = next((p for p in known if p.name == name), None)
+    if found is None:
+        names = [p.name for p in known]
+        raise Refused(
+            f"{chapter} has no parameter {name!r}{nearest(str(name), names)}; it has: {', '.join(names) or 'none'}"
+        )
+    return found
 
 
 def defaults(name: str, root: Path = ROOT) -> dict[str, object]:

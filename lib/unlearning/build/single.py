@@ -5,6 +5,7 @@ import ast
 import json
 import re
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,41 +43,73 @@ def run(
     source = chapters.path_of(name, root)
     notebook, values = chapters.read(source), chapters.overrides(source, values)
     configuration(root)
-    with new_folder(out) as part:
-        return _fill(part, name, notebook, values, root, timeout)
-
-
-def _fill(
-    part: Path,
-    name: str,
-    notebook: NotebookNode,
-    values: dict[str, object],
-    root: Path,
-    timeout: float,
-) -> dict:
-    progress = Progress(
-        {name: len([c for c in notebook.cells if c.cell_type == "code"]) + bool(values)}
-    )
-    with tempfile.TemporaryDirectory(dir=part, prefix="scratch-") as scratch:
+    progress = Progress({name: code_cells(notebook) + bool(values)})
+    with (
+        new_folder(out) as part,
+        tempfile.TemporaryDirectory(dir=part, prefix="scratch-") as scratch,
+    ):
         prepare_environment(Path(scratch))
-        try:
-            done = execute(name, notebook, values, part, lambda: progress.cell(name), timeout)
-        except ChapterFailed as error:
-            save(error.notebook, part / f"{name}.ipynb")
-            raise
-        save(done, part / f"{name}.ipynb")
-        record = {
-            "chapter": name,
-            "parameters": chapters.defaults(name, root) | values,
-            **contents(name, done),
-        }
-        (part / "results.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        parameters = chapters.defaults(name, root) | values
+        done, record = carry_out(name, notebook, parameters, values, part, progress.cell, timeout)
         for at, picture in enumerate(pictures(done), 1):
             (part / "figures").mkdir(exist_ok=True)
             (part / "figures" / f"{at:02d}.svg").write_text(picture)
-        staged = stage({name: done}, root, Path(scratch) / "stage", strict=False)
-        render(staged, strict=False).rename(part / "html")
+        page(name, with_banner(done, name, values, root), root, Path(scratch)).rename(part / "html")
     return record
+
+
+def carry_out(
+    name: str,
+    notebook: NotebookNode,
+    parameters: dict[str, object],
+    values: dict[str, object],
+    folder: Path,
+    report: Callable[[str], None] = lambda name: None,
+    timeout: float = TIMEOUT,
+) -> tuple[NotebookNode, dict]:
+    """Execute a chapter in `folder`, write NAME.ipynb and results.json there; return the notebook and the record.
+
+    parameters: all of them; values: those that differ from the defaults; report(name) is called before each code cell;
+    timeout: seconds for the chapter. Raises ChapterFailed as `execute` does; what ran is then in NAME.ipynb.
+    """
+    try:
+        done = execute(name, notebook, values, folder, lambda: report(name), timeout)
+    except ChapterFailed as error:
+        save(error.notebook, folder / f"{name}.ipynb")
+        raise
+    save(done, folder / f"{name}.ipynb")
+    record = {"chapter": name, "parameters": parameters, **contents(name, done)}
+    (folder / "results.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    return done, record
+
+
+def with_banner(
+    executed: NotebookNode, name: str, values: dict[str, object], root: Path
+) -> NotebookNode:
+    """The notebook with a note below its title that says which values it was run with; none for the defaults.
+
+    The comments on a page are written for the defaults: whoever reads a page with other values must know.
+    """
+    if not values:
+        return executed
+    usual = chapters.defaults(name, root)
+    told = "; ".join(
+        f"`{key} = {value!r}` instead of `{usual[key]!r}`" for key, value in values.items()
+    )
+    text = f"```{{admonition}} Run with other values\n:class: warning\n{told}. The comments were written for the defaults.\n```"
+    note = nbformat.v4.new_markdown_cell(text, id="other-values")
+    return nbformat.from_dict({**executed, "cells": [executed.cells[0], note, *executed.cells[1:]]})
+
+
+def page(name: str, executed: NotebookNode, root: Path, scratch: Path) -> Path:
+    """The folder of HTML pages of one executed chapter, rendered below `scratch`. Raises Failed."""
+    staged = stage({name: executed}, root, scratch / "stage", strict=False)
+    return render(staged, strict=False)
+
+
+def code_cells(notebook: NotebookNode) -> int:
+    """Number of code cells."""
+    return len([cell for cell in notebook.cells if cell.cell_type == "code"])
 
 
 def contents(name: str, executed: NotebookNode) -> dict:

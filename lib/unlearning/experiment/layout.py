@@ -28,7 +28,7 @@ from unlearning import datasets, files, forget_sets, networks
 from unlearning.datasets import Data
 from unlearning.errors import Failed, Refused
 from unlearning.experiment import provenance
-from unlearning.experiment.presets import WORK, Preset
+from unlearning.experiment.presets import PRESETS, WORK, Preset
 from unlearning.files import Damaged
 from unlearning.methods import own
 
@@ -49,6 +49,7 @@ class Context:
     data: Data  # on the device
     device: str
     root: str | None  # folder of the data files
+    shard: tuple[int, int] | None = None  # (i, n): the i-th of n shards; None: undivided
 
     def build(self) -> torch.nn.Module:
         p, (_, channels, side, _) = self.preset, self.data.images.shape
@@ -177,18 +178,32 @@ def settle_identity(context: Context) -> None:
 # --- forget sets -----------------------------------------------------------------------------------------------------
 
 
+def choosers(preset: str, name: str) -> int:
+    """Pretrained models that choose a set in a preset with stages: those there are at the first stage that needs it."""
+    most = 0
+    for stage in PRESETS[preset].stages:
+        most = max(most, stage.models)
+        if name in stage.forget_sets:
+            return most
+    return 0
+
+
 def check_forget_sets(stages: Sequence[Context]) -> None:
     """Refused where margins of fewer models than these stages bring would decide a set or its near points.
 
     Too few models have no components; and what a pilot chose, with a few of them, is not what the whole run would
-    choose. A set that is there already is checked here, too (Damaged).
+    choose. The first stage that needs a set chooses it, for the later ones too. A set that is there already is checked
+    here, too (Damaged).
     """
-    most = 0
+    most, chosen = 0, set()
     for stage in stages:
         most = max(most, stage.preset.models)  # pretrained models when this stage chooses its sets
         for name in stage.preset.forget_sets:
-            if not name.startswith("pc") and not stage.preset.scored_near:
+            if name in chosen or not (name.startswith("pc") or stage.preset.scored_near):
                 continue
+            chosen.add(name)
+            if first := choosers(stage.preset.name, name):
+                most = min(most, first)
             if most < 3:
                 raise Refused(
                     f"{name}: chosen by the margins of the pretrained models; give at least 3 --models, not {most}"

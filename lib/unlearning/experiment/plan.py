@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unlearning import networks
-from unlearning.experiment import layout, measure
+from unlearning.experiment import layout, measure, shards
 from unlearning.experiment.layout import Context
 from unlearning.methods import METHODS, Config
 
@@ -56,7 +56,10 @@ def missing(folder: Path, count: int, stack: int) -> Iterator[tuple[int, int]]:
 
 
 def units(context: Context) -> list[Unit]:
-    """Everything that is missing, in order: pretrained, all oracles, then each configuration on every forget set."""
+    """Everything that is missing, in order: pretrained, all oracles, then each configuration on every forget set.
+
+    Of a shard: what is its own.
+    """
     p, found = context.preset, []
     forward = networks.forward_flops(context.build(), tuple(context.data.images.shape[1:]))
     everything = len(context.data.labels) + len(context.data.val_labels)
@@ -67,6 +70,8 @@ def units(context: Context) -> list[Unit]:
     ) -> None:
         one = Unit(kind, name, config, epochs, 0, 0, 0.0)
         for first, last in missing(context.folder(one.role), p.models, p.stack):
+            if context.shard and shards.owner(first, p.stack, context.shard[1]) != context.shard[0]:
+                continue
             found.append(
                 replace(
                     one, first=first, last=last, flops=flops * (last - first + 1) + fixed * steps

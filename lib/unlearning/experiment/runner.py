@@ -2,6 +2,7 @@
 
     unlearning experiment --preset laptop --out runs/laptop --dry-run
     unlearning experiment --preset laptop --out runs/laptop --time-budget 3600
+    unlearning experiment --preset laptop --shard 3/8            one of a job array's; see `experiment.shards`
 
 What a unit found is on the disk before the next one starts there, so a killed run is simply started again."""
 
@@ -18,7 +19,7 @@ import torch
 
 from unlearning import datasets, files, forget_sets, methods, training
 from unlearning.errors import Failed, Refused, one_line
-from unlearning.experiment import layout, measure, plan
+from unlearning.experiment import layout, measure, plan, shards
 from unlearning.experiment.layout import Context, open_context
 from unlearning.experiment.local import Workers, default_workers
 from unlearning.experiment.plan import Unit
@@ -43,12 +44,14 @@ def run(
     report: Callable[[str], None] | None = print,
     wait: bool = False,
     on: str = "local",
+    shard: shards.Shard | None = None,
 ) -> list[dict]:
     """Runs what is missing of an experiment in the folder `out`, and returns the records that now stand for it.
 
     workers: processes (default: CPU cores; 1 on a GPU), each with one thread; 1 works in this process. time_budget:
     seconds after which no unit is started that would not end in time. report: called with one line per unit. wait: for
-    another run in this folder to end, instead of refusing. on: key of BACKENDS.
+    another run in this folder to end, instead of refusing. on: key of BACKENDS. shard: (i, n), do only the i-th of n
+    parts and make no records (`experiment.merge` makes them).
     Raises Refused for a request that cannot be served, training.Diverged, OSError (full disk, …); what was recorded
     before stays. The numbers on a CPU do not depend on workers, interruptions or the order of units.
     """
@@ -57,14 +60,17 @@ def run(
     workers = default_workers(device) if workers is None else workers
     out = Path(out)
     with files.only_one(out, wait):
-        context = open_context(p, out, root, device)
+        context = replace(open_context(p, out, root, device), shard=shard)
         stages = [replace(context, preset=part) for part in staged(p).values()]
         for stage in stages:
             _check(stage)
+        shards.settle(p, out, shard)
         layout.settle_identity(context)
         layout.check_forget_sets(stages)
         for line in layout.set_aside_damaged(context):
             report(line)
+        if shard:
+            shards.note(p, out, shard)
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
@@ -80,16 +86,25 @@ def run(
 def _run_all(
     context: Context, pool: "Workers", deadline: float | None, report: Callable[[str], None]
 ) -> bool:
-    """False when the time budget ends it early."""
+    """False when the time budget ends it early, or a shard's forget sets are not chosen yet."""
     todo = plan.units(context)
     clock = Clock(todo, context.device, pool.count, report)
     training = [u for u in todo if u.role == "pretrained"]
     if not _drain(training, pool, clock, deadline, lambda unit: None):
         return False
+    if context.shard and (sets := shards.unchosen(context.preset, context.out)):
+        report(
+            f"this shard's pretrained models are done; {', '.join(sets)} can only be chosen by those of all shards: "
+            "`unlearning merge` all shards, then run the same command again"
+        )
+        return False
     layout.settle_forget_sets(context)
-    measure.record(context)
+    if not context.shard:
+        measure.record(context)
 
     def done(unit: Unit) -> None:
+        if context.shard:
+            return
         measure.record(context, unit.forget_set, "" if unit.kind == "oracle" else unit.role)
 
     return _drain([u for u in todo if u.role != "pretrained"], pool, clock, deadline, done)
@@ -241,6 +256,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="W",
         help="processes of one thread each (default: CPU cores; 1 on a GPU)",
     )
+    add(
+        "--shard",
+        metavar="i/n",
+        help="only the i-th of n parts, e.g. of a job array, in an --out of its own; then `unlearning merge`",
+    )
     add("--out", metavar="DIR", help="output folder (default runs/PRESET); a used one is continued")
     add(
         "--data",
@@ -259,10 +279,12 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.time_budget is not None and not 0 <= arguments.time_budget < math.inf:
         raise Refused(f"a time budget of {arguments.time_budget} s: give a number from 0")
     p = chosen(arguments)
-    out = Path(arguments.out or f"runs/{p.name}")
+    shard = shards.parsed(arguments.shard, p) if arguments.shard else None
+    part = f"-{shard[0]}-of-{shard[1]}" if shard else ""
+    out = Path(arguments.out or f"runs/{p.name}{part}")
     workers = default_workers(arguments.device) if arguments.workers is None else arguments.workers
     if arguments.dry_run:
-        context = open_context(p, out, arguments.data, arguments.device)
+        context = replace(open_context(p, out, arguments.data, arguments.device), shard=shard)
         stages = {k: replace(context, preset=part) for k, part in staged(p).items()}
         for stage in stages.values():
             _check(stage)
@@ -278,11 +300,17 @@ def main(arguments: argparse.Namespace) -> int:
             device=arguments.device,
             workers=workers,
             time_budget=arguments.time_budget,
+            shard=shard,
             report=lambda line: print(line, flush=True),
         )
     except torch.OutOfMemoryError as error:
         raise Failed(one_line(error)) from None
-    print(f"{len(records)} records in {out / 'results.jsonl'}")
+    if shard:
+        print(
+            f"shard {arguments.shard} in {out}; records: unlearning merge --from ALL SHARDS --out DIR"
+        )
+    else:
+        print(f"{len(records)} records in {out / 'results.jsonl'}")
     return 0
 
 
