@@ -115,6 +115,9 @@ def _lengths(sizes: Sizes, e):
 
 def window_ends(sizes: Sizes, e) -> tuple:
     """Balls that contain the two ends of `windows.stopping_window`, in units of |F|/|R|, for every ε in the ball e."""
+    import flint
+
+    flint.ctx.prec = max(flint.ctx.prec, BITS)
     b, c, s, t, delta, ratio = _lengths(sizes, e)
     n_train = sizes.n_retain + sizes.n_forget
     kappa = _ball(sizes.n_forget**2 / (sizes.n_retain * (n_train + sizes.n_forget))) / t

@@ -18,7 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize.elementwise import find_root
 from scipy.special import wrightomega
 
-from unlearning.theory.one_dimension import OBJECTIVES, require, validate
+from unlearning.theory.one_dimension import (
+    OBJECTIVES,
+    OneCoordinate,
+    require,
+    stationary,
+    validate,
+)
 
 
 @dataclass(frozen=True)
@@ -197,3 +203,16 @@ def da_stationary(problem: TwoCoordinates) -> tuple[NDArray, NDArray]:
         point(_root(equation, *ends, arguments)) for ends in ((low, turn), (turn, high))
     )
     return np.where((p.alpha == 0)[..., None], oracle(p), minimum), saddle
+
+
+def merging(d: float, lam: float, epsilon: ArrayLike) -> tuple[NDArray, NDArray]:
+    """App. J: w1 + w2 of pretrained model, oracle and DA, and their limits as ε → 1: shapes (3, ...) and (3,).
+
+    One retain sample at (1, ε), one forget sample at (ε, 1), d − 2 samples elsewhere: |R| = d − 1, |F| = r = α = 1. The
+    limits are the one-coordinate solutions with half the ridge; NaN where DA has none. Raises ValueError as the problem.
+    """
+    pair = TwoCoordinates(d - 1, 1, 1, 1.0, lam, epsilon)
+    models = pretrained(pair), oracle(pair), da_stationary(pair)[0]
+    line = OneCoordinate(d - 1, 1, 1, 1.0, lam / 2)
+    ends = [stationary(line, objective) for objective in OBJECTIVES]
+    return np.stack([w.sum(-1) for w in models]), np.array(ends)
