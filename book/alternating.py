@@ -54,13 +54,13 @@ seed: int = 0  # seed of the random problems [0, 1000000]
 # the model. Nobody computes the gradient of $L_{DA}$. Practical methods alternate: a descent step on $R$, then an
 # ascent step on $F$ *from where the first one ended*, each with weight decay.
 #
-# | symbol | meaning | unit |
-# | --- | --- | --- |
-# | $p = r/\lvert R\rvert$, $q = \alpha r/\lvert F\rvert$ | pulls of the mean losses on $R$ and on $F$ | dimensionless |
-# | $\lambda$, $\eta$ | ridge, step size | dimensionless |
-# | $w \to w' \to w''$ | descent half-step, ascent half-step | dimensionless |
-# | $g$, $h$ | slopes that the half-steps follow: $\lambda w - p e^{-w}$, $\lambda w + q e^{-w}$ | dimensionless |
-# | $k = 1-\eta\lambda$, $m$ | shrinkage of a half-step, lowest end of the first one | dimensionless |
+# | symbol | meaning |
+# | --- | --- |
+# | $p$, $q$ | pulls of the mean losses on $R$ and on $F$: $r/\lvert R\rvert$, $\alpha r/\lvert F\rvert$ |
+# | $\lambda$, $\eta$ | ridge, step size |
+# | $w \to w' \to w''$ | descent half-step, ascent half-step |
+# | $g$, $h$ | slopes that the half-steps follow: $\lambda w - p e^{-w}$, $\lambda w + q e^{-w}$ |
+# | $k = 1-\eta\lambda$, $m$ | shrinkage of a half-step, lowest end of the first one |
 #
 # In these symbols
 #
@@ -233,7 +233,7 @@ figures.show(panels.truncations(w, moves), alt=(
 start_beyond = stationary(beyond, "D")
 p, q = r / n_retain, beyond.alpha * r / n_forget
 # without the ridge the simultaneous flow is gone at time e^w/(q − p)
-enough = 4 * np.exp(start_beyond) / (q - p)
+enough = 2 * np.exp(start_beyond) / (q - p)
 falls, caught = (
     {eta: follow(beyond, step, eta, start_beyond, enough) for eta in sorted(etas)}
     for step in (simultaneous_step, alternating_step)
@@ -340,7 +340,8 @@ for eta in etas:
     )
     bottom = alternating.alternating_floor(lost, eta)
     slack = 1e-9 * (1 + np.abs(bottom))
-    below_floor += int(np.any(path[1:] < bottom - slack, axis=0).sum())
+    path = np.maximum(path[1:], -700.0)  # where `iterate` stops following
+    below_floor += int(np.any(path < bottom - slack, axis=0).sum())
 shown = {"inside": sum(inside), "third": sum(third), "below_floor": below_floor}
 for name, value in shown.items():
     glue(f"alternating_{name}", int(value), display=False)

@@ -62,12 +62,14 @@ seed: int = 0  # seed of the random problems [0, 1000000]
 # \end{aligned}
 # $$ (bounds-eq-systems)
 #
-# | symbol | meaning | unit |
-# | --- | --- | --- |
-# | $\varepsilon$, $s = 1+\varepsilon^2$, $t = 2\varepsilon/s$, $\delta = (1-\varepsilon^2)^2/s$ | overlap, and what follows from it | dimensionless |
-# | $b$, $c$, $a$ | $r/(\lambda\lvert D\rvert)$, $r/(\lambda\lvert R\rvert)$, $\alpha\lvert R\rvert/\lvert F\rvert$ | dimensionless |
-# | $x_D, x_R, x_{DA}$; $y_D, y_R, y_{DA}$ | margins of a retain and of a forget sample in the three models | dimensionless |
-# | $\alpha_x$, $\alpha_y$ | largest $\alpha$ up to which Lemma 7's bounds stay below the oracle's margins | dimensionless |
+# | symbol | meaning |
+# | --- | --- |
+# | $\varepsilon$ | overlap of the two directions |
+# | $s$, $t$, $\delta$ | $1+\varepsilon^2$, $2\varepsilon/s$ and $(1-\varepsilon^2)^2/s$ |
+# | $b$, $c$ | $r/(\lambda\lvert D\rvert)$ and $r/(\lambda\lvert R\rvert)$ |
+# | $a$ | $\alpha\lvert R\rvert/\lvert F\rvert$ |
+# | $x_D$, $y_D$, … | margins of a retain and of a forget sample in the three models |
+# | $\alpha_x$, $\alpha_y$ | largest $\alpha$ up to which Lemma 7's bounds stay below the oracle's margins |
 
 # %%
 import numpy as np
@@ -347,7 +349,8 @@ app_j = bool(
     and abs(ends[2] - ends[1]) > abs(ends[0] - ends[1])
     and (np.isnan(here[2]) or abs(here[2] - here[1]) > abs(here[0] - here[1]))
 )
-print("w1 + w2 of pretrained, oracle, descent-ascent:", near, "and", here)
+print("w1 + w2 of pretrained, oracle, descent-ascent:")
+print(near, here)
 
 # %% [markdown]
 # ## What we found

@@ -97,16 +97,16 @@ seed: int = 0  # seed of the random problems [0, 1000000]
 # The number $a$ measures $\alpha$ against $|F|/|R|$, the value at which the one-dimensional problem lost its global
 # minimum.
 #
-# | symbol | meaning | unit |
-# | --- | --- | --- |
-# | $v$, $u$, $\varepsilon$ | directions of retain and forget samples, their overlap | dimensionless |
-# | $s = 1+\varepsilon^2$, $t = 2\varepsilon/s$ | squared length of both directions, cosine of their angle | dimensionless |
-# | $\delta = (1-\varepsilon^2)^2/s$ | $s\,(1-t^2)$, what the directions do not share | dimensionless |
-# | $x$, $y$ | margins of retain and of forget samples | dimensionless |
-# | $r$, $\alpha r$ | retain and forget samples on the two coordinates | samples |
-# | $b$, $c$ | $r/(\lambda\lvert D\rvert)$, $r/(\lambda\lvert R\rvert)$ | dimensionless |
-# | $a$ | $\alpha\lvert R\rvert/\lvert F\rvert$ | dimensionless |
-# | $P$, $Q$ | weights along $v$ and against $u$ at a stationary point of $L_{DA}$ | dimensionless |
+# | symbol | meaning |
+# | --- | --- |
+# | $v$, $u$, $\varepsilon$ | directions of retain and forget samples, their overlap |
+# | $s = 1+\varepsilon^2$, $t = 2\varepsilon/s$ | squared length of both directions, cosine of their angle |
+# | $\delta = (1-\varepsilon^2)^2/s$ | $s\,(1-t^2)$, what the directions do not share |
+# | $x$, $y$ | margins of retain and of forget samples |
+# | $r$, $\alpha r$ | retain and forget samples on the two coordinates (samples) |
+# | $b$, $c$ | $r/(\lambda\lvert D\rvert)$, $r/(\lambda\lvert R\rvert)$ |
+# | $a$ | $\alpha\lvert R\rvert/\lvert F\rvert$ |
+# | $P$, $Q$ | weights along $v$ and against $u$ at a stationary point of $L_{DA}$ |
 
 # %%
 import numpy as np

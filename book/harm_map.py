@@ -55,14 +55,16 @@ seed: int = 0  # seed of the random problems [0, 1000000]
 # $(x_D, y_D)$; the oracle is $(x_R, y_R)$. We follow the gradient flow of $L_{DA}$, the limit of small steps. For which
 # $(\varepsilon, \alpha)$ does **neither margin come nearer to the oracle's, at any time**?
 #
-# | symbol | meaning | unit |
-# | --- | --- | --- |
-# | $s = 1+\varepsilon^2$, $t = 2\varepsilon/s$, $\delta = (1-\varepsilon^2)^2/s$ | squared length, cosine, what is not shared; $\delta = s - 2\varepsilon t$ | dimensionless |
-# | $b = r/(\lambda\lvert D\rvert)$, $c = r/(\lambda\lvert R\rvert)$, $f = \lvert F\rvert/\lvert D\rvert$ | pulls in units of the ridge, forget fraction | dimensionless |
-# | $A = r/\lvert R\rvert$, $B = \alpha r/\lvert F\rvert$ | pulls in $L_{DA}$ | dimensionless |
-# | $\tau$ | time of the gradient flow | dimensionless |
-# | $h = y - t\,x$ | what the forget margin has beyond its share of $x$ | dimensionless |
-# | $\kappa = \lvert F\rvert^2/\big(t\,\lvert R\rvert(\lvert D\rvert+\lvert F\rvert)\big)$ | explicit lower end | dimensionless |
+# | symbol | meaning |
+# | --- | --- |
+# | $s = 1+\varepsilon^2$ | squared length of both directions |
+# | $t = 2\varepsilon/s$ | cosine of their angle |
+# | $\delta = (1-\varepsilon^2)^2/s$ | what is not shared; $\delta = s - 2\varepsilon t$ |
+# | $b$, $c$ | $r/(\lambda\lvert D\rvert)$ and $r/(\lambda\lvert R\rvert)$ |
+# | $A$, $B$ | pulls in $L_{DA}$: $r/\lvert R\rvert$ and $\alpha r/\lvert F\rvert$ |
+# | $\tau$ | time of the gradient flow |
+# | $h = y - t\,x$ | what the forget margin has beyond its share of $x$ |
+# | $\kappa$ | explicit lower end, $\lvert F\rvert^2/\big(t\,\lvert R\rvert(\lvert D\rvert+\lvert F\rvert)\big)$ |
 
 # %%
 from fractions import Fraction
@@ -253,7 +255,7 @@ figures.table(pd.DataFrame([proved.sizes | {
     "undecided": f"{proved.area('undecided'):.2%}", "by": proved.made_by,
 }]))  # fmt: skip
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The certified map. Vermilion: proved that no stopping time brings either margin nearer to the oracle's. Green: proved that some margin comes nearer at first. Grey: undecided. Pink, in the corner at large overlap: the paper's window, even without α_x. Dashed: the explicit lower end κ.", "name": "harm_map-proved"}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The certified map. Red: proved that no stopping time brings either margin nearer to the oracle's. Green: proved that some margin comes nearer at first. Grey: undecided. Pink, in the corner at large overlap: the paper's window, even without α_x. Dashed: the explicit lower end κ.", "name": "harm_map-proved"}}
 fine = np.linspace(0.002, 0.998, 800)
 line = problem_at(fraction, 0.0, lam, fine)
 unit = line.n_forget / line.n_retain

@@ -110,14 +110,14 @@ show_source(one_dimension.pull, one_dimension.stationary)
 #
 # The data sets themselves are gone now; five numbers are left.
 #
-# | symbol | meaning | unit |
-# | --- | --- | --- |
-# | $D$, $R$, $F$ | training, retain and forget set; $\lvert D\rvert = \lvert R\rvert + \lvert F\rvert$ | samples |
-# | $r$, $\alpha r$ | retain and forget samples on our coordinate | samples |
-# | $\lambda$ | ridge coefficient | dimensionless |
-# | $A_D$, $A_R$, $A_{DA}$ | pulls {eq}`one_dimension-eq-pulls` | dimensionless |
-# | $z = A/\lambda$ | argument of Lambert's $W$ | dimensionless |
-# | $w_D$, $w_R$, $w_{DA}$ | pretrained weight, oracle, end of descent-ascent | dimensionless |
+# | symbol | meaning |
+# | --- | --- |
+# | $D$, $R$, $F$ | training, retain and forget set; $\lvert D\rvert = \lvert R\rvert + \lvert F\rvert$ (samples) |
+# | $r$, $\alpha r$ | retain and forget samples on our coordinate (samples) |
+# | $\lambda$ | ridge coefficient |
+# | $A_D$, $A_R$, $A_{DA}$ | pulls {eq}`one_dimension-eq-pulls` |
+# | $z = A/\lambda$ | argument of Lambert's $W$ |
+# | $w_D$, $w_R$, $w_{DA}$ | pretrained weight, oracle, end of descent-ascent |
 
 # %%
 base = OneCoordinate(n_retain, n_forget, r, alpha=0.0, lam=lam)

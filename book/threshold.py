@@ -51,14 +51,14 @@ seed: int = 0  # seed of the random problems [0, 1000000]
 # The setting is that of [the previous chapter](one_dimension.ipynb): one coordinate with $r$ retain and $\alpha r$
 # forget samples, three pulls $A_D$, $A_R$, $A_{DA}$, and weights that solve $w = (A/\lambda)\,e^{-w}$.
 #
-# | symbol | meaning | unit |
-# | --- | --- | --- |
-# | $A$, $z = A/\lambda$ | pull of an objective, argument of Lambert's $W$ | dimensionless |
-# | $w_D$, $w_R$, $w_{DA}$ | pretrained weight, oracle, end of descent-ascent | dimensionless |
-# | $\rho$ | weight of the ascent beside the descent; 1 in the paper | dimensionless |
-# | $\alpha^\star$ | threshold of harm (ours) | dimensionless |
-# | $\varphi$, $\psi = -\varphi'$ | loss of a sample as a function of its margin, and its force | dimensionless |
-# | $\kappa = \alpha\lvert R\rvert/\lvert F\rvert$ | $\alpha$ in units of the border of regime I | dimensionless |
+# | symbol | meaning |
+# | --- | --- |
+# | $A$, $z = A/\lambda$ | pull of an objective, argument of Lambert's $W$ |
+# | $w_D$, $w_R$, $w_{DA}$ | pretrained weight, oracle, end of descent-ascent |
+# | $\rho$ | weight of the ascent beside the descent; 1 in the paper |
+# | $\alpha^\star$ | threshold of harm (ours) |
+# | $\varphi$, $\psi = -\varphi'$ | loss of a sample as a function of its margin, and its force |
+# | $\kappa = \alpha\lvert R\rvert/\lvert F\rvert$ | $\alpha$ in units of the border of regime I |
 
 # %%
 from dataclasses import replace

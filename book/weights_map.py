@@ -54,12 +54,12 @@ seed: int = 0  # seed of the random problems [0, 1000000]
 # Two correlated groups as [before](correlated.ipynb): directions $v = (1,\varepsilon)$ and $u = (\varepsilon,1)$,
 # margins $x = w\cdot v$ and $y = w\cdot u$.
 #
-# | symbol | meaning | unit |
-# | --- | --- | --- |
-# | $w_D$, $w_R$, $w_{DA}$ | weights of the pretrained model, of the oracle, and where descent-ascent ends | dimensionless |
-# | $\varepsilon$, $\alpha$ | overlap, forget samples per retain sample | dimensionless |
-# | $f = \lvert F\rvert/\lvert D\rvert$, $a = \alpha\lvert R\rvert/\lvert F\rvert$ | forget fraction, $\alpha$ in natural units | dimensionless |
-# | cosine | of the angle between the first step and the way to the oracle | dimensionless |
+# | symbol | meaning |
+# | --- | --- |
+# | $w_D$, $w_R$, $w_{DA}$ | weights of the pretrained model, of the oracle, and where descent-ascent ends |
+# | $\varepsilon$, $\alpha$ | overlap, forget samples per retain sample |
+# | $f = \lvert F\rvert/\lvert D\rvert$, $a = \alpha\lvert R\rvert/\lvert F\rvert$ | forget fraction, $\alpha$ in natural units |
+# | cosine | of the angle between the first step and the way to the oracle |
 
 # %%
 from fractions import Fraction

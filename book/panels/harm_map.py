@@ -13,7 +13,7 @@ from unlearning.theory import correlated, flow, windows
 from unlearning.theory.certify import HarmMap
 from unlearning.theory.correlated import TwoCoordinates
 
-PROOF_FILLS = {"harm": COLORS["ascent"], "spared": COLORS["oracle"], "undecided": "#8a8d91"}
+PROOF_FILLS = {"harm": "#c8453b", "spared": COLORS["oracle"], "undecided": COLORS["neutral"]}
 WEIGHT_FILLS = {"nearer": COLORS["oracle"], "farther": COLORS["forget"], "none": COLORS["neutral"]}
 
 
@@ -75,7 +75,7 @@ def proved(record: HarmMap, ends: dict[str, tuple]) -> tuple[Figure, Figure]:
         picture, ax = figures.panel(5.2, 4.0)
         side = np.linspace(0, 1, 2**record.depth + 1)
         colors = ListedColormap(list(PROOF_FILLS.values()))
-        look = {"cmap": colors, "vmin": -0.5, "vmax": 2.5, "rasterized": True, "alpha": 0.55, "lw": 0}
+        look = {"cmap": colors, "vmin": -0.5, "vmax": 2.5, "rasterized": True, "alpha": 0.7, "lw": 0}
         ax.pcolormesh(side, top * side, paint(record), **look)
         (name, (epsilon, low, high)), *others = ends.items()
         ax.fill_between(epsilon, low, high, where=low < high, color=COLORS["accent"], lw=1)
@@ -86,7 +86,7 @@ def proved(record: HarmMap, ends: dict[str, tuple]) -> tuple[Figure, Figure]:
         key, ax = figures.panel(5.2, 1.1)
         ax.axis("off")
         words = ("proved: harm at every time", "proved: nearer at first", "undecided")
-        marks = [Patch(facecolor=color, alpha=0.55) for color in PROOF_FILLS.values()]
+        marks = [Patch(facecolor=color, alpha=0.7) for color in PROOF_FILLS.values()]
         marks += [Patch(facecolor=COLORS["accent"])]
         (dash,) = ax.plot([], [], "--", color=figures.INK)
         ax.legend([*marks, dash], [*words, name, *list(ends)[1:]], loc="center", ncols=2, handleheight=1.1)

@@ -36,6 +36,7 @@
       part("pull-" + name).setAttribute("x2", at(data.pull_scale, now.pulls[name]));
       var x = at(data.weight_scale, now.weights[name]);
       part("weight-" + name).setAttribute("transform", "translate(" + x + " 0)");
+      if (name === "R") { part("guide").setAttribute("x1", x); part("guide").setAttribute("x2", x); }
     });
     var where = now.regime === "III" ? "no end at all" : now.farther ? "ends farther" : "ends nearer";
     part("verdict").textContent = "Regime " + now.regime + ": descent-ascent " + where;

@@ -85,24 +85,31 @@ def pulls(base: OneCoordinate) -> dict:
         parts.append(live.line(zero, y, place(pull_scale, forces[o]), y, colors[o], 9, f"pull-{o}"))
     parts.append(live.line(zero, 26, zero, 94, "currentColor", 1))
     parts.append(live.text(250, 122, "the weights w"))
-    parts.append(live.line(70, 158, 430, 158, "currentColor", 1))
+    guide = place(weight_scale, weights["R"])
+    look = f'stroke="{colors["R"]}" stroke-width="1.5" stroke-dasharray="4 3"'
+    parts.append(f'<line data-role="guide" x1="{guide:.2f}" x2="{guide:.2f}" y1="130" y2="196" {look}/>')
+    shapes = {
+        "D": '<rect x="-6" y="-6" width="12" height="12" fill="{}"/>',
+        "R": '<path d="M0 -9 L8 0 L0 9 L-8 0 Z" fill="{}"/>',
+        "DA": '<circle r="7" fill="{}"/>',
+    }
+    for row, o in enumerate(one_dimension.OBJECTIVES):
+        x, y = place(weight_scale, weights[o]), 142 + 21 * row
+        parts.append(live.text(4, y + 4, names[o], anchor="start"))
+        shape = shapes[o].format(colors[o])
+        parts.append(
+            f'<g transform="translate(0 {y})"><g data-role="weight-{o}" '
+            f'transform="translate({x:.2f} 0)">{shape}</g></g>'
+        )
+    parts.append(live.line(70, 200, 430, 200, "currentColor", 1))
     for tick in range(int(np.ceil(weight_scale[0])), int(weight_scale[1]) + 1):
         x = place(weight_scale, tick)
-        parts += [live.line(x, 154, x, 162, "currentColor", 1), live.text(x, 178, str(tick))]
-    shapes = {
-        "D": '<rect x="-6" y="152" width="12" height="12" fill="{}"/>',
-        "R": '<path d="M0 147 L8 158 L0 169 L-8 158 Z" fill="{}"/>',
-        "DA": '<circle cx="0" cy="158" r="7" fill="{}"/>',
-    }
-    for o in ("R", "D", "DA"):
-        x = place(weight_scale, weights[o])
-        shape = shapes[o].format(colors[o])
-        parts.append(f'<g data-role="weight-{o}" transform="translate({x:.2f} 0)">{shape}</g>')
+        parts += [live.line(x, 196, x, 204, "currentColor", 1), live.text(x, 220, str(tick))]
     farther = problem.alpha > one_dimension.harm_threshold(problem)
     verdict = f"Regime I: descent-ascent ends {'farther' if farther else 'nearer'}"
-    parts.append(live.text(250, 206, verdict, "verdict"))
+    parts.append(live.text(250, 244, verdict, "verdict"))
     data = {name: float(getattr(base, name)) for name in ("n_retain", "n_forget", "r", "lam")}
     data |= {"pull_scale": pull_scale, "weight_scale": weight_scale}
     slider = {"name": "α ÷ (|F|/|R|)", "start": relative, "low": 0, "high": round(1.1 * top, 3)}
-    return {"script": "threshold", "svg": live.picture(450, 214, parts), "data": data,
+    return {"script": "threshold", "svg": live.picture(450, 252, parts), "data": data,
             "step": 0.01, "said": f"α = {problem.alpha:.4f}"} | slider  # fmt: skip

@@ -83,7 +83,7 @@ def resting_points(problem: OneCoordinate, eta: float, samples: int = 4001) -> N
     points down and from the floor it does not. A pair of roots closer than the scan is missed.
     """
     top = float(stationary(problem, "D"))
-    bottom = float(alternating_floor(problem, eta))
+    bottom = max(float(alternating_floor(problem, eta)), -700.0)  # e^{-w} must stay finite
 
     def change(w):
         return alternating_step(problem, w, eta) - w
