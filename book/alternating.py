@@ -74,6 +74,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from myst_nb import glue
+from scipy.integrate import quad
 
 from panels import alternating as panels
 from unlearning.page import figures, verdicts
@@ -232,8 +233,10 @@ figures.show(panels.truncations(w, moves), alt=(
 # %%
 start_beyond = stationary(beyond, "D")
 p, q = r / n_retain, beyond.alpha * r / n_forget
-# without the ridge the simultaneous flow is gone at time e^w/(q − p)
-enough = 2 * np.exp(start_beyond) / (q - p)
+escape, _ = quad(  # time at which the simultaneous flow is gone
+    lambda v: 1 / (lam * v + (q - p) * np.exp(-v)), -60, start_beyond
+)
+enough = 1.5 * escape + 20 * max(etas)
 falls, caught = (
     {eta: follow(beyond, step, eta, start_beyond, enough) for eta in sorted(etas)}
     for step in (simultaneous_step, alternating_step)

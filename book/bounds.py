@@ -350,7 +350,9 @@ app_j = bool(
     and (np.isnan(here[2]) or abs(here[2] - here[1]) > abs(here[0] - here[1]))
 )
 print("w1 + w2 of pretrained, oracle, descent-ascent:")
-print(near, here)
+for value, sums in ((large, near), (lam, here)):
+    words = [f"{v:.4f}".replace("nan", "no limit") for v in sums]
+    print(f"λ = {value:.3g}:", *words)
 
 # %% [markdown]
 # ## What we found

@@ -348,7 +348,8 @@ figures.show(panels.merging(1 - towards, sums, limits), alt=(
 apart = problem_at(fraction, 0.02, lam, 0.0)
 for w in (correlated.pretrained(apart), correlated.oracle(apart),
           correlated.da_stationary(apart)[0]):  # fmt: skip
-    print("x = {:.4f}, y = {:.4f}".format(*correlated.margins(apart, w)))
+    x, y = correlated.margins(apart, w)
+    print("no limit" if np.isnan(x) else f"x = {x:.4f}, y = {y:.4f}")
 
 # %% [markdown]
 # ```{solution-end}

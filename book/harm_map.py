@@ -225,7 +225,7 @@ figures.table(pd.DataFrame([
 # $e^{-x}, e^{-y} > 0$, and Lemma 12.
 
 # %%
-show_source(certify.prove_cores)
+show_source(certify.Core, certify.prove_cores, certify.available)
 records = ROOT / "results" / "certificates"
 live_z3, live_flint = certify.available("z3"), certify.available("flint")
 cores = certify.prove_cores() if live_z3 else certify.read_cores(records / "cores.json")
@@ -240,7 +240,8 @@ figures.table(pd.DataFrame([(c.name, c.statement, c.result) for c in cores],
 # lies outside, else it is cut in four. What stays undecided is a thin seam.
 
 # %%
-show_source(certify.Sizes, certify.window_ends, certify.prove_map)
+show_source(certify.Sizes, certify.window_ends, certify.HarmMap,
+            certify.prove_map)  # fmt: skip
 exact = Fraction(str(fraction)) * n_train, Fraction(r), Fraction(str(lam))
 sizes = certify.Sizes(n_train - exact[0], *exact)
 if live_flint:
@@ -268,8 +269,13 @@ figures.show(*panels.proved(proved, {name: (fine, low / unit, high / unit) for n
     "sliver in its upper right corner."))
 
 # %% [markdown]
-# A certificate should be checked by someone else. The following lines share no code with the above: they solve the
-# *definition* by Newton's method on $L_D$, at the corners and at random points of every decided box.
+# A certificate should be checked by someone else. It is also recorded, so that a reader without the solvers sees it.
+# The following lines share no code with the above: they solve the *definition* by Newton's method on $L_D$, at the
+# corners and at random points of every decided box.
+
+# %%
+show_source(certify.write, certify.read_map, certify.read_cores)
+
 
 # %%
 def contradictions(record, points=6):

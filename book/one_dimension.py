@@ -124,7 +124,7 @@ base = OneCoordinate(n_retain, n_forget, r, alpha=0.0, lam=lam)
 low, high = one_dimension.lemma3_range(base)  # the two ends of Lemma 3
 last = one_dimension.last_alpha(base)  # the largest α with a stationary point
 most = n_forget / r  # the largest α there is: all of F on our coordinate
-show_source(OneCoordinate, one_dimension.last_alpha)
+show_source(OneCoordinate, one_dimension.validate, one_dimension.require)
 
 # %% [markdown]
 # ```{admonition} Our comment: the line that unites this part
@@ -352,7 +352,8 @@ figures.frames(pictures, labels, name="α", start=2, alt=(
 # in and out of the range.
 
 # %%
-show_source(one_dimension.random_problems, one_dimension.lemma3_range)
+show_source(one_dimension.lemma3_range, one_dimension.last_alpha,
+            one_dimension.regime, one_dimension.random_problems)  # fmt: skip
 many = one_dimension.random_problems(np.random.default_rng(seed), problems)
 ends, a = one_dimension.lemma3_range(many), many.alpha
 d, retrained, da = (stationary(many, o) for o in OBJECTIVES)

@@ -11,6 +11,7 @@ import pytest
 
 from unlearning.build import chapters
 from unlearning.page import source
+from unlearning.theory import certify
 
 # Eight rows in which every pair of columns takes all four combinations of its two ends: an orthogonal array.
 ROWS = [
@@ -28,10 +29,10 @@ CORNERED = {
 }
 
 
-def run(name: str, values: dict) -> dict:
+def run(name: str, values: dict, out: io.StringIO | None = None) -> dict:
     """Execute a chapter's code cells in this process, with `values` in place of its parameters; its variables."""
     space: dict = {"__name__": "chapter"}
-    out, err = io.StringIO(), io.StringIO()
+    out, err = out or io.StringIO(), io.StringIO()
     quiet = mock.patch.object(source, "show_source")  # printed code may say "nan"
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), quiet:
         with warnings.catch_warnings():
@@ -75,3 +76,17 @@ def test_a_chapter_at_a_corner(name, row):
         assert space["contradictions"](space["proved"]) == 0
     if name == "alternating":
         assert space["farther"], "every resting point is farther than the start"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["harm_map", "weights_map"])
+def test_without_the_solvers_the_record_is_shown_and_the_page_says_so(name, monkeypatch):
+    monkeypatch.setattr(certify, "available", lambda package: False)
+    monkeypatch.setattr(certify, "prove_map", None)  # would fail if it were called
+    monkeypatch.setattr(certify, "prove_cores", None)
+    said = io.StringIO()
+    values = {k: CHEAP[k] for k in ("problems", "resolution", "seed")}
+    space = run(name, values, said)
+    assert "here" in said.getvalue() and "no python-flint" in said.getvalue()
+    if name == "harm_map":
+        assert "no z3" in said.getvalue() and space["contradictions"](space["proved"]) == 0
