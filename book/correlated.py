@@ -253,6 +253,10 @@ print(f"{agree} of {trials} problems agree; at most {most_roots} points found")
 # %% [markdown]
 # ## One landscape, and what correlation does to it
 #
+# <details><summary><b>Predict before you scroll:</b> the two groups have nothing in common at ε = 0. Is descent-ascent
+# harmless there?</summary>It sets out well, and then does not stop: its mistake is the end, not the beginning. With
+# overlap the beginning is wrong, too.</details>
+#
 # The slider moves $\varepsilon$ at a fixed amount to forget. The contours are those of $L_{DA}$; the path is DA's
 # gradient flow, the limit of small steps, from the pretrained model. Watch two things: the angle at which it sets out,
 # and where it ends.

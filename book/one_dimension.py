@@ -332,7 +332,7 @@ figures.frames(pictures, labels, name="α", start=2, alt=(
 # *Every small step:* on the whole way from $w_D$ down to $w_{DA}$ the derivative $L_{DA}'$ is positive, because it
 # vanishes at $w_{DA}$ only and $L_{DA}$ is convex there. So each small step points left, away from $w_R$.
 #
-# <details><summary><b>Predict before you scroll:</b> above the range, for $\alpha > |F|/|R|$, the pretrained weight is
+# <details><summary><b>Predict before you scroll:</b> above the range, for α > |F|/|R|, the pretrained weight is
 # larger than the oracle's and descent-ascent starts in the right direction. Does it end nearer to the oracle, or
 # farther?</summary>It passes <i>through</i> the oracle and ends farther away, always. The next chapter proves
 # it.</details>

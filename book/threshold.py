@@ -83,8 +83,11 @@ show_source(one_dimension.harm_threshold, one_dimension.stationary_logistic)
 # ## The threshold of harm
 #
 # Lemma 3 guarantees $w_{DA} \le w_D \le w_R$ for $\alpha$ between $|F|^2/(|R|(|F|+|D|))$ and $|F|/|R|$. Its lower end
-# turns out to be more than the end of a guarantee. It is the exact border of harm, on both sides of $|F|/|R|$, and it
-# does not depend on the loss.
+# turns out to be more than the end of a guarantee. It is the exact border of harm, on both sides of $|F|/|R|$.
+#
+# <details><summary><b>Predict before you scroll:</b> with how many forget samples does descent-ascent start to harm:
+# does that depend on the ridge, on the size of the group, on the loss?</summary>On none of them: only on the sizes of
+# the two sets, and on how hard one ascends.</details>
 #
 # ````{prf:theorem} ours: the threshold of harm
 # :label: threshold-theorem
