@@ -107,3 +107,19 @@ def test_the_library_starts_no_code_of_its_own_behind_imports():
         assert "import_module(" not in text or path.name == "__main__.py"
         assert "__import__(" not in text.replace('"__import__"', ""), path.name
         assert '"-m", "unlearning' not in text, path.name
+
+
+def test_a_script_of_a_live_picture_counts(tmp_path):
+    """Changed JavaScript changes the key of the chapters that show live pictures, and of no other."""
+    from nbformat.v4 import new_code_cell, new_notebook
+
+    (tmp_path / "requirements.txt").write_text("numpy==1\n")
+    (tmp_path / "book" / "panels").mkdir(parents=True)
+    script = tmp_path / "book" / "panels" / "picture.js"
+
+    def key_of(code: str, text: str) -> str:
+        script.write_text(text)
+        return keys.key("", new_notebook(cells=[new_code_cell(code)]), {}, tmp_path, [])
+
+    assert key_of("from panels import live", "1") != key_of("from panels import live", "2")
+    assert key_of("import numpy", "1") == key_of("import numpy", "2")

@@ -124,6 +124,9 @@ def key(
         "versions": _digest(root / "requirements.txt"),
         "python": platform.python_version(),
     }
+    if "panels.live" in reached:  # the scripts that live pictures carry
+        scripts = sorted((root / "book" / "panels").glob("*.js"))
+        parts["scripts"] = {path.name: _digest(path) for path in scripts}
     if "experiment.results" in reached:
         parts["results"] = {str(p.relative_to(root)): _digest(p) for p in _files(root / "results")}
     if "page.ledger" in reached:

@@ -58,14 +58,14 @@ CLAIMS = (
         "C8",
         "In one dimension descent-ascent ends on the other side of the pretrained weight from the oracle.",
         "Section 4, Lemmas 2-5, Cor. 1",
-        "one_dimension",
+        "threshold",
     ),
     Claim(
         "C9",
         "With two correlated coordinates there is a range of forget fractions in which descent-ascent is "
         "guaranteed to harm.",
         "Section 4, Lemmas 6-10, 12, Fig. 4",
-        "correlated",
+        "bounds",
     ),
     Claim(
         "C10",
@@ -84,7 +84,7 @@ CLAIMS = (
         "Alternating descent and ascent steps equal the simultaneous step to leading order, with the ridge "
         "doubled; the next order brakes divergence but does not mend the direction.",
         "App. D.3",
-        "one_dimension",
+        "alternating",
     ),
     Claim(
         "C13",

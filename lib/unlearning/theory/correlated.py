@@ -1,4 +1,4 @@
-"""Two correlated coordinates of ridge-regularised logistic regression: solutions, bounds and the harmful window of α.
+"""Two correlated coordinates of ridge-regularised logistic regression: the problem and its three solutions.
 
 r retain samples at v = (1, ε) and α r forget samples at u = (ε, 1), all with label +1; the margins of a weight vector
 w are x = w·v (retain) and y = w·u (forget). Each objective is A·e^{-x} + B·e^{-y} + (λ/2)‖w‖²  (Section 4, App. G-J):
@@ -11,15 +11,20 @@ Every function takes numbers or arrays, which broadcast; weights have shape (...
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize.elementwise import find_root
-from scipy.special import lambertw, wrightomega
+from scipy.special import wrightomega
 
-from unlearning.theory.one_dimension import OBJECTIVES, require, validate
-from unlearning.theory.one_dimension import random_problems as one_coordinate_problems
+from unlearning.theory.one_dimension import (
+    OBJECTIVES,
+    OneCoordinate,
+    require,
+    stationary,
+    validate,
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,11 @@ class TwoCoordinates:
         require(
             (self.epsilon >= 0) & (self.epsilon < 1), "epsilon", self.epsilon, "0 <= epsilon < 1"
         )
+        with np.errstate(over="ignore"):
+            pull = self.r / (self.lam * self.n_retain)
+        require(
+            np.isfinite(pull), "lam", self.lam, "large enough for r/(λ|R|) to be a finite double"
+        )
 
     @property
     def n_train(self):
@@ -53,6 +63,21 @@ class TwoCoordinates:
     def c(self):
         """c = r/(λ|R|), the same in L_R and L_DA."""
         return self.r / (self.lam * self.n_retain)
+
+    @property
+    def square(self):
+        """s = 1 + ε², the squared length of either direction."""
+        return 1 + self.epsilon**2
+
+    @property
+    def share(self):
+        """t = 2ε/(1+ε²), the cosine of the angle between the two directions."""
+        return 2 * self.epsilon / self.square
+
+    @property
+    def delta(self):
+        """δ = (1−ε²)²/(1+ε²) = s(1−t²), without cancellation as ε → 1."""
+        return np.square((1 - self.epsilon) * (1 + self.epsilon)) / self.square
 
     @property
     def relative_alpha(self):
@@ -137,41 +162,42 @@ def _root(
 def da_stationary(problem: TwoCoordinates) -> tuple[NDArray, NDArray]:
     """The stationary points of L_DA: its local minimiser and its saddle, each (..., 2), both NaN where there is none.
 
-    In t = ln Q stationarity is G(t) = ln(cα|R|/|F|) − t + (1+ε²)e^t − 2ε·P = 0, P = W0(c(1+ε²)e^{2εe^t})/(1+ε²), and
-    the Hessian at a root is positive definite exactly where G falls. G falls, turns once and rises (proved in the
-    chapter), so there are two roots, one double root, or none; the turning point lies where
-    1/(1+ε²) <= e^t <= (1+ε²)/(1−ε²)². For α = 0 the minimiser is the oracle and there is no saddle. For α > 0 and ε < 1
-    L_DA is unbounded below (let y → −∞ at fixed x): the minimiser is never global.
+    In τ = ln Q stationarity is G(τ) = ln(cα|R|/|F|) − τ + sQ − 2εP = 0 with ω = sP = W0(cs·e^{2εQ}) and s = 1 + ε². The
+    difference sQ − 2εP cancels as ε → 1; it equals δQ − (2ε/s) ln(cs/ω), which does not. The Hessian at a root is
+    positive definite exactly where G falls. G falls, turns once and rises (proved in the chapter), so there are two
+    roots, one double root, or none; it turns where 1/s <= Q <= s/(1−ε²)². For α = 0 the minimiser is the oracle and
+    there is no saddle. For α > 0 and ε < 1 L_DA is unbounded below (let y → −∞ at fixed x): no minimum is global.
     """
     p = problem
     log_forget = np.log(np.maximum(p.c * p.relative_alpha, 1e-300))  # α = 0 is set below
-    arguments = np.broadcast_arrays(p.epsilon, p.c, log_forget)
+    arguments = np.broadcast_arrays(
+        p.epsilon, p.square, p.delta, np.log(p.c * p.square), log_forget
+    )
 
-    def along_v(t, e, pull):  # P, which solves the x-equation for given Q
-        return wrightomega(np.log(pull * (1 + e**2)) + 2 * e * np.exp(t)) / (1 + e**2)
+    def omega(t, e, s, delta, pull, forget):  # sP, which solves the x-equation for given Q
+        return wrightomega(pull + 2 * e * np.exp(t))
 
-    def equation(t, e, pull, forget):
-        return forget - t + (1 + e**2) * np.exp(t) - 2 * e * along_v(t, e, pull)
+    def equation(t, e, s, delta, pull, forget):
+        away = pull - np.log(omega(t, e, s, delta, pull, forget))
+        return forget - t + delta * np.exp(t) - 2 * e / s * away
 
-    def slope(t, e, pull, forget):
-        along = along_v(t, e, pull)
-        return -1 + np.exp(t) * (1 + e**2 - 4 * e**2 * along / (1 + (1 + e**2) * along))
+    def slope(t, e, s, delta, pull, forget):
+        rest = 4 * e**2 / s / (1 + omega(t, e, s, delta, pull, forget))
+        return -1 + np.exp(t) * (delta + rest)
 
-    narrow, wide = -np.log1p(p.epsilon**2), np.log1p(p.epsilon**2) - 2 * np.log1p(-(p.epsilon**2))
+    narrow, wide = -np.log(p.square), -np.log(p.delta)
     turn = _root(slope, narrow - 1e-9, wide + 1e-9, arguments)
     before = np.minimum(turn, 0)
-    low = (
-        np.minimum(log_forget - 2 * p.epsilon * along_v(before, p.epsilon, p.c), before) - 1
-    )  # G > 0, as P grows
+    along = omega(before, *arguments) / p.square
+    low = np.minimum(log_forget - 2 * p.epsilon * along, before) - 1  # G > 0, as P grows
     high = turn + 1
     while np.any(still := equation(high, *arguments) <= 0):  # G → +∞
         high = np.where(still, high + 1, high)
     exists = (equation(turn, *arguments) <= 0) & (p.alpha > 0)
 
     def point(t):
-        return np.where(
-            exists[..., None], combine(p, along_v(t, p.epsilon, p.c), -np.exp(t)), np.nan
-        )
+        w = combine(p, omega(t, *arguments) / p.square, -np.exp(t))
+        return np.where(exists[..., None], w, np.nan)
 
     minimum, saddle = (
         point(_root(equation, *ends, arguments)) for ends in ((low, turn), (turn, high))
@@ -179,136 +205,14 @@ def da_stationary(problem: TwoCoordinates) -> tuple[NDArray, NDArray]:
     return np.where((p.alpha == 0)[..., None], oracle(p), minimum), saddle
 
 
-def lemma7_bounds(problem: TwoCoordinates) -> dict[str, NDArray]:
-    """Lemma 7: bounds on the pretrained margins for α <= 1: keys x_low, x_high, x_sharp, y_low, y_high.
+def merging(d: float, lam: float, epsilon: ArrayLike) -> tuple[NDArray, NDArray]:
+    """App. J: w1 + w2 of pretrained model, oracle and DA, and their limits as ε → 1: shapes (3, ...) and (3,).
 
-    x_low = W0(b(1+ε²+2αε)), y_low = W0(bα(1+ε²)), y_high = W0(b(2ε+α(1+ε²))). x_high puts y_low into the x-equation:
-    x_high = K + W0(b(1+ε²)e^{-K}) with K = 2ε/(1+ε²)·y_low. x_sharp is ours: it removes e^{-y} with the y-equation and
-    then puts in y_high: x_sharp = K + W0(b(1−ε²)²/(1+ε²)·e^{-K}) with K = 2ε/(1+ε²)·y_high.
+    One retain sample at (1, ε), one forget sample at (ε, 1), d − 2 samples elsewhere: |R| = d − 1, |F| = r = α = 1. The
+    limits are the one-coordinate solutions with half the ridge; NaN where DA has none. Raises ValueError as the problem.
     """
-    p, square = problem, 1 + problem.epsilon**2
-    y_low = _w0(p.b * p.alpha * square)
-    y_high = _w0(p.b * (2 * p.epsilon + p.alpha * square))
-    share = 2 * p.epsilon / square
-    log_free = np.log(p.b / square) + 2 * np.log1p(-(p.epsilon**2))
-    return {
-        "x_low": _w0(p.b * (square + 2 * p.alpha * p.epsilon)),
-        "x_high": share * y_low + wrightomega(np.log(p.b * square) - share * y_low),
-        "x_sharp": share * y_high + wrightomega(log_free - share * y_high),
-        "y_low": y_low,
-        "y_high": y_high,
-    }
-
-
-def lemma8_bounds(problem: TwoCoordinates) -> tuple[NDArray, NDArray]:
-    """Lemma 8: upper bounds (x, y) on the margins at every stationary point of L_DA.
-
-    x <= W0(c(1+ε²−2εα|R|/|F|)) and y <= W0(c(2ε−α(1+ε²)|R|/|F|)); NaN where the argument is below −1/e, which proves
-    that L_DA has no stationary point.
-    """
-    p, square = problem, 1 + problem.epsilon**2
-    return (
-        _w0(p.c * (square - 2 * p.epsilon * p.relative_alpha)),
-        _w0(p.c * (2 * p.epsilon - square * p.relative_alpha)),
-    )
-
-
-def _w0(z: NDArray) -> NDArray:
-    """Lambert's W0(z), NaN below −1/e; through ω(ln z) for z > 0, where W0 of a huge z would overflow."""
-    z = np.asarray(z, dtype=float)
-    small = np.clip(z, -np.exp(-1) + 1e-16, 0)
-    w = np.where(z > 0, wrightomega(np.log(np.where(z > 0, z, 1.0))), lambertw(small).real)
-    return np.where(z >= -np.exp(-1), w, np.nan)[()]
-
-
-def lemma9_alpha(problem: TwoCoordinates) -> NDArray:
-    """Lemma 9: from this α on x_D >= x_DA and y_D >= y_DA (for α <= 1, if L_DA has a stationary point); ∞ at ε = 0."""
-    p, square = problem, 1 + problem.epsilon**2
-    common = p.n_forget / (p.n_retain * (p.n_train + p.n_forget))
-    with np.errstate(divide="ignore"):
-        first = square / (2 * p.epsilon) * p.n_forget
-    return common * np.maximum(first, 2 * p.epsilon / square * p.n_train) + 0 * p.lam
-
-
-def lemma10_alphas(problem: TwoCoordinates) -> tuple[NDArray, NDArray]:
-    """Lemma 10: (α_x, α_y); for α <= min(α_x, α_y, 1) x_R >= x_D and y_R >= y_D.
-
-    α_y = (y_R e^{y_R}/b − 2ε)/(1+ε²). α_x is where Lemma 7's x_high reaches x_R; there K = x_R|F|/|D|, so
-    y_low = K(1+ε²)/(2ε) and α_x = y_low e^{y_low}/(b(1+ε²)).
-    """
-    p, square = problem, 1 + problem.epsilon**2
-    x_r, y_r = margins(p, oracle(p))
-    with np.errstate(over="ignore", divide="ignore"):
-        y_low = x_r * p.n_forget / p.n_train * square / (2 * p.epsilon)
-        return y_low * np.exp(y_low) / (p.b * square), (
-            y_r * np.exp(y_r) / p.b - 2 * p.epsilon
-        ) / square
-
-
-def harmful_window(problem: TwoCoordinates) -> tuple[NDArray, NDArray]:
-    """The α range of Fig. 4, from Lemma 9's lower end to Lemma 10's upper end min(α_y, 1); empty where they cross.
-
-    α_x is left out because y_R >= y_D already gives x_R >= x_D: with δ = (1−ε²)²/(1+ε²) the equations read
-    x_D = 2ε/(1+ε²)·y_D + bδe^{-x_D} and x_R = 2ε/(1+ε²)·y_R + cδe^{-x_R}, b < c. The problem's own α does not enter.
-    """
-    return lemma9_alpha(problem), np.minimum(lemma10_alphas(problem)[1], 1.0)
-
-
-def first_step(problem: TwoCoordinates) -> NDArray:
-    """Cosine of the angle between the first simultaneous DA step from the pretrained model and the way to the oracle.
-
-    −∇L_DA(w_D)·(w_R − w_D) / (‖∇L_DA(w_D)‖ ‖w_R − w_D‖): negative when even a small first step increases the distance
-    to the oracle; NaN where the step or the way is zero.
-    """
-    start = pretrained(problem)
-    step, way = -gradient(problem, start, "DA"), oracle(problem) - start
-    with np.errstate(invalid="ignore"):
-        return (step * way).sum(-1) / (np.linalg.norm(step, axis=-1) * np.linalg.norm(way, axis=-1))
-
-
-def flow_step(
-    problem: TwoCoordinates, w: NDArray, objective: str, longest: ArrayLike = np.inf
-) -> NDArray:
-    """One small Euler step of gradient flow on an objective, at most `longest` long.
-
-    Its size is 0.2 over a bound of the Hessian's norm. A point with a margin below −300 has escaped and stays.
-    """
-    (a, b), (x, y) = pulls(problem, objective), margins(problem, w)
-    escaped = np.minimum(x, y) < -300
-    safe = np.where(escaped[..., None], 0.0, w)
-    x, y = margins(problem, safe)
-    slope = gradient(problem, safe, objective)
-    bound = problem.lam + (1 + problem.epsilon**2) * (a * np.exp(-x) + np.abs(b) * np.exp(-y))
-    size = np.minimum(0.2 / bound, longest / np.maximum(np.linalg.norm(slope, axis=-1), 1e-300))
-    return np.where(escaped[..., None], w, w - size[..., None] * slope)
-
-
-def closest_approach(problem: TwoCoordinates, steps: int = 1000) -> NDArray:
-    """Smallest distance to the oracle on DA's gradient flow from the pretrained model, over the distance at the start.
-
-    1 means that stopping early cannot help. The flow is followed for `steps` steps, each at most 5% of the distance
-    that is left.
-    """
-    target, w = oracle(problem), pretrained(problem)
-    first = nearest = left = np.linalg.norm(w - target, axis=-1)
-    for _ in range(steps):
-        w = flow_step(problem, w, "DA", longest=0.05 * left)
-        left = np.linalg.norm(w - target, axis=-1)
-        nearest = np.minimum(nearest, left)
-    return nearest / first
-
-
-def random_problems(rng: np.random.Generator, n: int) -> TwoCoordinates:
-    """n random problems as in `logistic.random_problems`, with ε uniform on (0, 1) or, for a third, close to 1.
-
-    Where `harmful_window` is not empty, one α in three is moved into it, so that its lemmas are tried in earnest.
-    """
-    base = one_coordinate_problems(rng, n)
-    epsilon = np.where(
-        rng.random(n) < 2 / 3, rng.uniform(0, 1, n), 1 - 10 ** rng.uniform(-4, -0.5, n)
-    )
-    problem = TwoCoordinates(base.n_retain, base.n_forget, base.r, base.alpha, base.lam, epsilon)
-    low, high = harmful_window(problem)
-    inside = low + rng.random(n) * (high - low)
-    move = (low < high) & (inside <= problem.n_forget / problem.r) & (rng.random(n) < 1 / 3)
-    return replace(problem, alpha=np.where(move, inside, problem.alpha))
+    pair = TwoCoordinates(d - 1, 1, 1, 1.0, lam, epsilon)
+    models = pretrained(pair), oracle(pair), da_stationary(pair)[0]
+    line = OneCoordinate(d - 1, 1, 1, 1.0, lam / 2)
+    ends = [stationary(line, objective) for objective in OBJECTIVES]
+    return np.stack([w.sum(-1) for w in models]), np.array(ends)

@@ -1,4 +1,4 @@
-"""One coordinate of ridge-regularised logistic regression with exponential loss: closed forms by Lambert's W.
+"""One coordinate of ridge-regularised logistic regression: closed forms by Lambert's W, bounds, the threshold of harm.
 
 Symbols (Section 4 of the paper): D training set, F forget set, R = D∖F retain set. The data are block-orthogonal:
 a sample lives on one coordinate only and has y·x = 1 there. With r retain and α r forget samples on a coordinate, each
@@ -6,16 +6,17 @@ objective is A·e^{-w} + (λ/2) w² in that coordinate's weight w, and only A di
 
     A_D  = (1 + α) r / |D|        pretraining on D
     A_R  = r / |R|                the oracle: retraining on R
-    A_DA = (1/|R| − α/|F|) r      descent on R with ascent on F; negative for α > |F|/|R|
+    A_DA = (|F|/|R| − ρα) r/|F|   descent on R with ascent on F; the paper's ascent weight is ρ = 1
 
+The loss is exponential, as in the paper, but for `stationary_logistic`: there e^{-w} gives way to ln(1 + e^{-w}).
 Every function takes numbers or arrays; arrays broadcast.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize.elementwise import find_root
 from scipy.special import lambertw, wrightomega
 
 OBJECTIVES = ("D", "R", "DA")
@@ -77,18 +78,20 @@ def require(holds: NDArray, name: str, given: ArrayLike, allowed: str) -> None:
         raise ValueError(f"{name} = {first}: allowed is {allowed}")
 
 
-def pull(problem: OneCoordinate, objective: str) -> NDArray:
+def pull(problem: OneCoordinate, objective: str, weight: ArrayLike = 1.0) -> NDArray:
     """The coefficient A of e^{-w} in an objective ("D", "R" or "DA"), as defined at the top of this file.
 
-    Raises ValueError for another objective.
+    weight: ρ, how much the ascent counts beside the descent (dimensionless, > 0; DA only). A_DA is a multiple of
+    |F|/|R| − ρα, so that it is exactly 0 at that border. Raises ValueError for another objective or weight.
     """
     p = problem
+    require(np.asarray(weight) > 0, "weight", weight, "a number > 0")
     if objective == "D":
         return (1 + p.alpha) * p.r / p.n_train
     if objective == "R":
         return p.r / p.n_retain
     if objective == "DA":
-        return (1 / p.n_retain - p.alpha / p.n_forget) * p.r
+        return (p.n_forget / p.n_retain - weight * p.alpha) * (p.r / p.n_forget)
     raise ValueError(f"unknown objective {objective!r}: choose from {', '.join(OBJECTIVES)}")
 
 
@@ -107,28 +110,62 @@ def curvature(problem: OneCoordinate, w: ArrayLike, objective: str) -> NDArray:
     return pull(problem, objective) * np.exp(-w) + problem.lam
 
 
-def stationary(problem: OneCoordinate, objective: str, branch: int = 0) -> NDArray:
+def stationary(
+    problem: OneCoordinate, objective: str, branch: int = 0, weight: ArrayLike = 1.0
+) -> NDArray:
     """Where the derivative of an objective vanishes: w = W(A/λ), W Lambert's function on branch 0 or −1.
 
-    NaN where that branch has no real value: branch 0 needs A/λ >= −1/e, branch −1 needs −1/e <= A/λ < 0. For A > 0
-    W is evaluated as Wright's ω(ln A − ln λ), which neither overflows nor loses digits as λ → 0.
-    Raises ValueError for another branch.
+    NaN where that branch has no real value: branch 0 needs A/λ >= −1/e (for DA: α up to `last_alpha`, where w = −1),
+    branch −1 needs −1/e <= A/λ < 0. For A > 0 W is evaluated as Wright's ω(ln A − ln λ), which neither overflows nor
+    loses digits as λ → 0. weight: ρ as in `pull`. Raises ValueError for another branch.
     """
     if branch not in (0, -1):
         raise ValueError(f"branch {branch!r}: Lambert's W is real on branches 0 and -1 only")
-    a = pull(problem, objective)
+    a = pull(problem, objective, weight)
     positive = a > 0
     with np.errstate(over="ignore"):
         z = np.where(positive, 0.0, a / problem.lam)  # the positive case goes through the logarithm
-    exists = (z >= -np.exp(-1)) if branch == 0 else (z >= -np.exp(-1)) & (z < 0)
-    w = lambertw(np.where(exists, z, -0.1), branch).real
-    w = np.where(
-        exists, np.where(np.isnan(w), -1.0, w), np.nan
-    )  # SciPy gives NaN at −1/e itself, where W = −1
+    exists = z >= -np.exp(-1)
+    if (
+        objective == "DA"
+    ):  # decided on α itself: A/λ near −1/e is the difference of two rounded numbers
+        exists = weight * problem.alpha <= last_alpha(problem)
+    z = np.maximum(z, -np.exp(-1))
+    with np.errstate(divide="ignore"):
+        w = lambertw(z, branch).real
+    w = np.where(np.isnan(w), -1.0, w)  # SciPy gives NaN at −1/e itself, where W = −1
     if branch == 0:
         log_z = np.log(np.where(positive, a, 1.0)) - np.log(problem.lam)
-        w = np.where(positive, wrightomega(log_z), w)
-    return w[()]
+        return np.where(exists, np.where(positive, wrightomega(log_z), w), np.nan)[()]
+    return np.where(exists & (z < 0), w, np.nan)[()]
+
+
+def stationary_logistic(problem: OneCoordinate, objective: str, weight: ArrayLike = 1.0) -> NDArray:
+    """The one minimiser of A·ln(1 + e^{-w}) + (λ/2) w²: the root of w (1 + e^w) = z with z = A/λ.
+
+    The left side increases everywhere (its slope is at least 1 − e^{-2}), so that each z has exactly one root. For
+    z > 0 it lies between W0(z/2) and W0(z) and is found from ln w + ln(1 + e^w) = ln z; for z <= 0 between z and z/2.
+    """
+    a = pull(problem, objective, weight)
+    log_z = np.log(np.where(a > 0, a, 1.0)) - np.log(problem.lam)
+    z = np.where(a > 0, 0.0, a) / problem.lam
+    ends = wrightomega(log_z - np.log(2)) * (1 - 1e-9), wrightomega(log_z) * (1 + 1e-9)
+    high = find_root(lambda w, level: np.log(w) + np.logaddexp(0, w) - level, ends, args=(log_z,))
+    span = z - 1e-300, z / 2 + 1e-300  # an interval for z = 0 too
+    low = find_root(lambda w, level: w * (1 + np.exp(w)) - level, span, args=(z,))
+    return np.where(a > 0, high.x, np.where(a == 0, 0.0, low.x))[()]
+
+
+def harm_threshold(problem: OneCoordinate, weight: ArrayLike = 1.0) -> NDArray:
+    """α* = |F|²/(|R|(|F| + ρ|D|)): DA ends farther from the oracle than the pretrained weight iff α > α* (ours).
+
+    "Ends" is a stationary point of L_DA, or −∞ where there is none. It holds for every convex, strictly decreasing
+    loss, every λ and r, and every ascent weight ρ >= 1; proof in the chapter. The problem's own α does not enter.
+    Raises ValueError for a weight below 1.
+    """
+    p = problem
+    require(np.asarray(weight) >= 1, "weight", weight, "a number >= 1")
+    return p.n_forget**2 / (p.n_retain * (p.n_forget + weight * p.n_train)) + 0 * p.alpha
 
 
 def lemma3_range(problem: OneCoordinate) -> tuple[NDArray, NDArray]:
@@ -144,9 +181,14 @@ def last_alpha(problem: OneCoordinate) -> NDArray:
 
 
 def regime(problem: OneCoordinate) -> NDArray:
-    """Index into `REGIMES` of L_DA at the problem's α: 0 up to |F|/|R|, 1 up to `last_alpha`, 2 beyond."""
-    z = pull(problem, "DA") / problem.lam
-    return np.where(z >= 0, 0, np.where(z >= -np.exp(-1), 1, 2))[()]
+    """Index into `REGIMES` of L_DA at the problem's α: 0 up to |F|/|R|, 1 up to `last_alpha`, 2 beyond.
+
+    α is compared with the borders themselves, not a difference with 0, so that the borders belong where they should.
+    """
+    p = problem
+    return np.where(
+        p.alpha <= p.n_forget / p.n_retain, 0, np.where(p.alpha <= last_alpha(p), 1, 2)
+    )[()]
 
 
 def lemma4_bound(problem: OneCoordinate) -> NDArray:
@@ -159,57 +201,16 @@ def lemma5_bound(problem: OneCoordinate) -> NDArray:
     return stationary(problem, "R")
 
 
-def simultaneous_step(problem: OneCoordinate, w: ArrayLike, eta: ArrayLike) -> NDArray:
-    """One gradient step of size η on L_DA: descent on R and ascent on F from the same point."""
-    return w - eta * gradient(problem, w, "DA")
-
-
-def alternating_step(problem: OneCoordinate, w: ArrayLike, eta: ArrayLike) -> NDArray:
-    """Iterative descent-ascent (App. D.3): a descent half-step on R, then an ascent half-step on F from where it ended.
-
-    Both half-steps carry the ridge: w' = w − η(−(r/|R|)e^{-w} + λw), then w'' = w' − η((αr/|F|)e^{-w'} + λw').
-    """
-    half = w - eta * gradient(problem, w, "R")
-    ascent = problem.alpha * problem.r / problem.n_forget * np.exp(-half)
-    return half - eta * (ascent + problem.lam * half)
-
-
-def alternating_floor(problem: OneCoordinate, eta: ArrayLike) -> NDArray:
-    """A value that no iterate of `alternating_step` falls below after the first step, from any start.
-
-    With k = 1 − ηλ: the first half-step ends at k·w + η(r/|R|)e^{-w} >= m = k(1 + ln(η r/(|R| k))), and the second,
-    which is increasing in w', then ends at or above k·m − η(αr/|F|)e^{-m}. Raises ValueError unless ηλ < 1.
-    """
-    keep = 1 - np.asarray(eta * problem.lam)
-    require(keep > 0, "eta * lam", eta * problem.lam, "a number < 1")
-    lowest_half = keep * (1 + np.log(eta * problem.r / (problem.n_retain * keep)))
-    return (
-        keep * lowest_half
-        - eta * problem.alpha * problem.r / problem.n_forget * np.exp(-lowest_half)
-    )[()]
-
-
-def iterate(step: Callable[[NDArray], NDArray], start: ArrayLike, steps: int) -> NDArray:
-    """The trajectory start, step(start), step(step(start)), …: shape (steps + 1, *start.shape).
-
-    A weight below −700 counts as escaped and stays at −inf: beyond it e^{-w} leaves the range of double precision.
-    """
-    path = np.empty((steps + 1, *np.shape(start)))
-    path[0] = w = np.asarray(start, dtype=float)
-    for k in range(steps):
-        w = step(np.maximum(w, -700.0))
-        path[k + 1] = w = np.where((path[k] < -700) | (w < -700), -np.inf, w)
-    return path
-
-
 def random_problems(rng: np.random.Generator, n: int) -> OneCoordinate:
-    """n random problems: |R| 10 to 10⁵, |F| <= |R|, whole r, λ 10⁻⁸ to 10; α from 10⁻³ to 10 times |F|/|R|.
+    """n random problems: |R| 10 to 10⁵, |F| <= |R|, λ 10⁻⁸ to 10; whole r and αr; α around |F|/|R| times 10⁻³ to 10.
 
-    Half of the α are uniform up to 1.2 |F|/|R|, where the regimes meet; the rest are log-uniform.
+    The expected number of forget samples on the coordinate, r|F|/|R|, is log-uniform from 1 to |F|. Half of the
+    counts αr are uniform up to 1.2 times that number, where the regimes meet; the rest are log-uniform; 1 at least.
     """
     n_retain = np.floor(10 ** rng.uniform(1, 5, n))
     n_forget = np.ceil(n_retain * 10 ** rng.uniform(-3, 0, n))
-    r = np.ceil(n_retain ** rng.uniform(0, 1, n))
+    expected = n_forget ** rng.uniform(0, 1, n)
+    r = np.clip(np.rint(expected * n_retain / n_forget), 1, n_retain)
     relative = np.where(rng.random(n) < 0.5, rng.uniform(0, 1.2, n), 10 ** rng.uniform(-3, 1, n))
-    alpha = np.minimum(relative * n_forget / n_retain, n_forget / r)
-    return OneCoordinate(n_retain, n_forget, r, alpha, 10 ** rng.uniform(-8, 1, n))
+    count = np.clip(np.rint(relative * r * n_forget / n_retain), 1, n_forget)
+    return OneCoordinate(n_retain, n_forget, r, count / r, 10 ** rng.uniform(-8, 1, n))
