@@ -6,6 +6,7 @@ k weightings share one θ. Nothing of size p × p or n × n is ever formed. For 
 is the Hessian; for a network it is the part of it that is never negative (Martens 2020; Koh and Liang 2017 damp it too).
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,10 @@ from torch.nn.functional import cross_entropy
 from unlearning.errors import Failed
 
 Logits = Callable[[Tensor], Tensor]
+
+with warnings.catch_warnings():  # torch's first forward-mode derivative warns about torch's own use of torch.jit
+    warnings.simplefilter("ignore", DeprecationWarning)
+    jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
 
 
 def _rows(theta: Tensor) -> int | None:
@@ -204,15 +209,21 @@ def rank_correlation(
     if len(columns[0]) < 4 or any(np.ptp(c) == 0 for c in columns[:2]):
         raise ValueError("give at least 4 cases whose x and y are not constant")
 
-    def value(cases: np.ndarray) -> float:
-        ranks = [rankdata(c[cases]) for c in columns]
-        ranks = [r - r.mean() for r in ranks]
-        if given is not None and ranks[2].any():
-            ranks = [r - ranks[2] * (r @ ranks[2]) / (ranks[2] @ ranks[2]) for r in ranks[:2]]
-        size = np.sqrt((ranks[0] @ ranks[0]) * (ranks[1] @ ranks[1]))
-        return float(ranks[0] @ ranks[1] / size) if size > 1e-9 * len(cases) ** 3 else np.nan
-
     m = len(columns[0])
     picked = np.random.default_rng(seed).integers(0, m, (draws, m))
-    low, high = np.nanquantile([value(row) for row in picked], [(1 - level) / 2, (1 + level) / 2])
-    return value(np.arange(m)), float(low), float(high)
+    picked[0] = np.arange(m)  # the cases themselves
+    ranks = [rankdata(c[picked], axis=1) for c in columns]
+    ranks = [r - r.mean(axis=1, keepdims=True) for r in ranks]
+    if given is not None:
+        own = (ranks[2] ** 2).sum(axis=1, keepdims=True)
+        ranks = [
+            r - ranks[2] * (r * ranks[2]).sum(axis=1, keepdims=True) / np.where(own > 0, own, 1)
+            for r in ranks[:2]
+        ]
+    size = np.sqrt((ranks[0] ** 2).sum(axis=1) * (ranks[1] ** 2).sum(axis=1))
+    defined = size > 1e-9 * m**3  # else all ranks are tied, or explained by `given`
+    values = (ranks[0] * ranks[1]).sum(axis=1)[defined] / size[defined]
+    if not defined[0]:
+        raise ValueError("x or y is a function of `given` alone: give cases that differ beside it")
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(values[0]), float(low), float(high)
