@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from unlearning import influence
 from unlearning.errors import Failed
+from unlearning.theory import first_step
 
 N, DIM, CLASSES = 40, 5, 3
 GENERATOR = torch.Generator().manual_seed(0)
@@ -103,6 +104,26 @@ def test_newton_finds_what_scikit_learn_finds():
         np.testing.assert_allclose(
             found[k].view(DIM, CLASSES).numpy(), reference.coef_.T, atol=1e-5
         )
+
+
+def test_the_measured_rate_is_the_slope_of_the_squared_distance():
+    one = torch.full((1, N), 1 / N, dtype=torch.float64)
+    start = torch.zeros_like(THETA)
+    theta = influence.newton(linear, Y, one, RIDGE, start)[0]
+    weights = (~SETS).double() / (~SETS).sum(1, keepdim=True)
+    oracles = influence.newton(linear, Y, weights, RIDGE, start)
+    found = influence.measured_rate(linear, theta, Y, SETS, oracles, RIDGE)
+    bounds = influence.influence(linear, theta, Y, SETS, RIDGE, tolerance=1e-10)
+    f = SETS.double().mean(1).numpy()
+    for k, inside in enumerate(SETS):
+        w = theta.clone().requires_grad_()
+        (mean_loss(w, ~inside) - mean_loss(w, inside) + RIDGE / 2 * w @ w).backward()
+        moved = theta - 1e-6 * w.grad
+        change = ((moved - oracles[k]) ** 2).sum() - ((theta - oracles[k]) ** 2).sum()
+        assert float(found[k]) == pytest.approx(float(change) / 2e-6 / f[k], rel=1e-3)
+    theory = first_step.away(bounds.forget, bounds.cross, bounds.retain, f)
+    # the influence approximation: exact to first order in f
+    assert float(found[2]) == pytest.approx(theory[2], rel=0.1)
 
 
 def test_newton_starts_far_away_and_still_arrives():

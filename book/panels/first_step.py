@@ -3,20 +3,19 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from unlearning.page import figures
 from unlearning.theory import first_step
 
-MARKERS = "osD^v<>P"  # one for each kind of forget set
 
-
-def arrows(forget: np.ndarray, retain: np.ndarray, fraction: float, title: str) -> Figure:
-    """−g_F and −g_R, the first step (1 + f) g_F − f g_R, and the oracle's direction for H = 1; all of 2 coordinates."""
+def arrows(forget: np.ndarray, retain: np.ndarray, fraction: float, ascent: float) -> Figure:
+    """−g_F and −g_R, the first step (ρ + f) g_F − f g_R, and the oracle's direction for H = 1; all of 2 coordinates."""
     fig, ax = figures.panel(2.5, 2.7)
-    step = first_step.step(forget, retain, fraction)
-    oracle = fraction * (forget - retain)
+    step, oracle = first_step.step(forget, retain, fraction, ascent), fraction * (forget - retain)
+    wrong = first_step.away(forget @ forget, forget @ retain, retain @ retain, fraction, ascent) > 0
+    step = step * min(1.0, 1.1 / np.linalg.norm(step))  # a long step is drawn shorter: only its direction counts
     drawn = {
         "pull of R": (-retain, "retain"),
         "pull of F": (-forget, "forget"),
@@ -29,25 +28,25 @@ def arrows(forget: np.ndarray, retain: np.ndarray, fraction: float, title: str) 
         ax.plot([], [], color=figures.COLORS[color], label=name)
     across = np.array([-oracle[1], oracle[0]]) / np.linalg.norm(oracle)
     ax.plot(*np.outer(across, [-1.2, 1.2]), "--", color=figures.COLORS["neutral"], lw=1)
-    ax.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal", xticks=[], yticks=[], title=title)
-    if title.startswith("wrong"):
-        ax.legend(loc="lower left", fontsize=8)
+    ax.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), aspect="equal", xticks=[], yticks=[])
+    ax.set_title("wrong" if wrong else "right")
+    ax.legend(loc="upper left", fontsize=7.5, handlelength=1)
     return fig
 
 
-def threshold(fractions: Sequence[float]) -> tuple[Figure, Figure]:
-    """Left: the cosine threshold against f. Right: the ratios between which the first step is wrong."""
+def threshold(fractions: Sequence[float], ascent: float) -> tuple[Figure, Figure]:
+    """Left: the cosine threshold against f, dashed for ρ = 3. Right: the ratios between which the first step is wrong."""
     left, ax = figures.panel(3.5, 3.0)
     f = np.linspace(0.001, 0.999, 300)
-    for ascent, line in ((1.0, "-"), (3.0, "--")):
-        ax.plot(f, first_step.cosine_threshold(f, ascent), line, color=figures.COLORS["ascent"], label=f"ρ = {ascent:g}")
+    for weight, line in ((ascent, "-"), (3.0, "--")):
+        ax.plot(f, first_step.cosine_threshold(f, weight), line, color=figures.COLORS["ascent"], label=f"ρ = {weight:g}")
     ax.set(xlabel="fraction forgotten f", ylabel="cosine threshold", ylim=(0, 1.02))
     ax.legend(loc="lower right")
     right, ax = figures.panel(3.5, 3.0)
     for fraction, color in zip(fractions, figures.CYCLE * len(fractions), strict=False):
-        start = float(first_step.cosine_threshold(fraction))
+        start = float(first_step.cosine_threshold(fraction, ascent))
         cosines = 1 - (1 - start) * np.linspace(1, 0, 200) ** 2
-        ends = np.array([first_step.wrong_ratios(min(c, 1.0), fraction) for c in cosines])
+        ends = np.array([first_step.wrong_ratios(min(c, 1.0), fraction, ascent) for c in cosines])
         ax.fill_between(cosines, *ends.T, color=color, alpha=0.25, lw=0)
         ax.plot(cosines, ends, color=color, lw=1.3)
         ax.plot([], [], color=color, label=f"f = {fraction:g}")
@@ -56,58 +55,16 @@ def threshold(fractions: Sequence[float]) -> tuple[Figure, Figure]:
     return left, right
 
 
-def rates(results: pd.DataFrame) -> list[Figure]:
-    """One panel for each model: T3's rate (across) against the measured one (up), on symmetric logarithmic axes."""
-    drawn = []
-    for name, part in results.groupby("model", sort=False):
-        fig, ax = figures.panel(2.6, 2.9)
-        small = max(np.abs(part[["rate", "measured"]]).quantile(0.1).min(), 1e-9)
-        ax.axhline(0, color=figures.COLORS["neutral"], lw=0.8)
-        ax.axvline(0, color=figures.COLORS["neutral"], lw=0.8)
-        for (kind, some), marker in zip(part.groupby("kind", sort=False), MARKERS, strict=False):
-            ax.plot(some.rate, some.measured, marker, ms=5, label=kind, alpha=0.8)
-        ax.set_xscale("symlog", linthresh=small)
-        ax.set_yscale("symlog", linthresh=small)
-        # few ticks: the ends and zero are enough to read a sign
-        lowest, highest = part[["rate", "measured"]].min().min(), part[["rate", "measured"]].max().max()
-        ends = [10.0 ** np.floor(np.log10(v)) for v in (-lowest, highest) if v > small]
-        ticks = [-ends[0]] * bool(lowest < -small) + [0] + [ends[-1]] * bool(highest > small)
-        ax.set(xlabel="rate by T3", ylabel="measured rate", title=name, xticks=ticks, yticks=ticks)
-        ax.minorticks_off()
-        drawn.append(fig)
-    drawn[-1].axes[0].legend(loc="upper left", fontsize=7.5, handletextpad=0.1)
-    return drawn
-
-
-def damage(results: pd.DataFrame, columns: dict[str, str], model: str) -> list[Figure]:
-    """One panel for each column: it (across) against the damage at the end (up), for one model."""
-    part, drawn = results[results.model == model], []
-    for column, title in columns.items():
-        fig, ax = figures.panel(2.6, 2.9)
-        for (kind, some), marker in zip(part.groupby("kind", sort=False), MARKERS, strict=False):
-            ax.plot(some[column], some.end, marker, ms=5, label=kind, alpha=0.8)
-        ax.set(xlabel=title, ylabel="growth of the distance")
-        ax.locator_params(nbins=4)
-        drawn.append(fig)
-    drawn[-1].axes[0].legend(loc="lower right", fontsize=7.5, handletextpad=0.1)
-    return drawn
-
-
-def kinds(results: pd.DataFrame) -> pd.DataFrame:
-    """Means over the sets of each kind and model, and how often the first step points away."""
-    rows = []
-    for (model, kind), some in results.groupby(["model", "kind"], sort=False):
-        rows.append({
-            "model": model, "kind of set": kind, "cosine": f"{some.cosine.mean():.2f}", "ratio": f"{some.ratio.mean():.2f}",
-            "away": f"{int((some.measured > 0).sum())} of {len(some)}", "start": f"{some.start.mean():.3f}",
-            "best": f"{(some.start + some.best).mean():.3f}", "end": f"{(some.start + some.end).mean():.2f}",
-        })  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def correlations(found: dict[tuple[str, str], dict[str, tuple[float, float, float]]]) -> pd.DataFrame:
-    """Rows = (model, outcome), columns = predictors; each cell a rank correlation with its interval."""
-    return pd.DataFrame([
-        {"model": model, "outcome": outcome} | {n: f"{v:+.2f} [{low:+.2f}, {high:+.2f}]" for n, (v, low, high) in row.items()}
-        for (model, outcome), row in found.items()
-    ])  # fmt: skip
+def signs(predicted: np.ndarray, measured: np.ndarray) -> Figure:
+    """Measured rate (up) against the predicted one (across), with the axes through 0."""
+    fig, ax = figures.panel(3.8, 3.4)
+    ax.axhline(0, color=figures.COLORS["neutral"], lw=0.8)
+    ax.axvline(0, color=figures.COLORS["neutral"], lw=0.8)
+    wrong = measured > 0
+    for part, color, label in ((wrong, "ascent", "leaves the oracle"), (~wrong, "pretrained", "approaches it")):
+        ax.plot(predicted[part], measured[part], "o", ms=5, alpha=0.7, color=figures.COLORS[color], label=label)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(4))
+    ax.set(xlabel="rate by the theorem", ylabel="measured rate")
+    ax.legend(loc="upper left")
+    return fig

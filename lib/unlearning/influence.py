@@ -22,7 +22,9 @@ from unlearning.errors import Failed
 
 Logits = Callable[[Tensor], Tensor]
 
-with warnings.catch_warnings():  # torch's first forward-mode derivative warns about torch's own use of torch.jit
+with (
+    warnings.catch_warnings()
+):  # torch's first forward-mode derivative warns about torch's own use of torch.jit
     warnings.simplefilter("ignore", DeprecationWarning)
     jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
 
@@ -184,6 +186,27 @@ def influence(
             u = target * loss_changes(logits, theta, labels, moved) / inside.shape[1]
         size = u.norm(dim=1).sqrt()
     return Influence((g_f * solved).sum(1), (g_r * solved).sum(1), i_rr, size)
+
+
+def measured_rate(
+    logits: Logits,
+    theta: Tensor,
+    labels: Tensor,
+    forget: Tensor,
+    oracles: Tensor,
+    ridge: float,
+    ascent: float = 1.0,
+) -> Tensor:
+    """−(θ_R − θ_D)ᵀ(−∇L_DA(θ_D)) / f for k sets, (k,): above 0 iff the first step of descent-ascent leaves the oracle.
+
+    theta (p,) the trained weights, oracles (k, p) retrained ones, forget (k, n) bool, ascent the weight ρ. What
+    `theory.first_step.away` predicts, with no Hessian and no assumption in it.
+    """
+    inside, outside = forget.to(theta.dtype), (~forget).to(theta.dtype)
+    mean_f, mean_r = (m / m.sum(1, keepdim=True) for m in (inside, outside))
+    start = theta.expand(len(forget), -1)
+    step = set_gradients(logits, start, labels, ascent * mean_f - mean_r) - ridge * start
+    return -((oracles - start) * step).sum(1) / inside.mean(1)
 
 
 def rank_correlation(
