@@ -321,7 +321,7 @@ for key, name in (("linear", next(iter(studies))), ("network", "network")):
 # {glue:text}`predicting_damage_network_signed`, the wrong sign. The best predictor is the plainest, how hard $F$ pulls
 # ({glue:text}`predicting_damage_linear_pull`, {glue:text}`predicting_damage_network_pull`). That is consequence 4: the first step is right, and it overshoots in proportion to
 # $g_F$. So on these models descent-ascent fails by its *length*, not by its first direction; whoever wants a warning before unlearning can
-# compute $I_{FF}$ from $F$ alone. These are small models on small images, and the spectral norm was taken with the Gauss-Newton matrix.
+# compute $I_{FF}$. These are small models on small images, and the spectral norm was taken with the Gauss-Newton matrix.
 # ```
 #
 # ## Exercises

@@ -66,9 +66,9 @@ def harm(outcomes: pd.DataFrame) -> tuple[Figure, Figure]:
         ax.set(xlabel="step size", ylabel=label, xscale="log")
         if column == "end":
             ax.set_yscale("symlog", linthresh=0.01)
-            ax.legend(loc="upper left")
         else:
             ax.set_ylim(0, 1.1)
+            ax.legend(loc="lower right")
         drawn.append(fig)
     return tuple(drawn)
 
