@@ -267,8 +267,11 @@ def stationary_points(
         left[rows, axis] = right[rows, axis] = boxes.middle[rows, axis]
         boxes = Interval(np.concatenate([boxes.low, right]), np.concatenate([left, boxes.high]))
     points, undecided = [], 0
-    for low, high in _clusters(small, width):
-        around = Interval((low - width)[None], (high + width)[None])
+    margin = (
+        10 * width
+    )  # so that a box beside a stationary point is taken together with the point's own
+    for low, high in _clusters(small, 2 * margin):
+        around = Interval((low - margin)[None], (high + margin)[None])
         inside, kind = _newton(around, objective), _kind(around, objective)
         if kind and np.all((inside.low > around.low) & (inside.high < around.high)):
             points.append(Stationary(inside.middle[0], around.low[0], around.high[0], kind))
@@ -278,12 +281,12 @@ def stationary_points(
     return Certificate(tuple(points), reach, seen, undecided)
 
 
-def _clusters(boxes: list, width: float) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Hulls (low, high) of boxes that lie within `width` of each other."""
+def _clusters(boxes: list, gap: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Hulls (low, high) of boxes that lie within `gap` of each other."""
     hulls: list[tuple[np.ndarray, np.ndarray]] = []
     for low, high in boxes:
         while near := [
-            k for k, (a, b) in enumerate(hulls) if np.all((a - width <= high) & (low <= b + width))
+            k for k, (a, b) in enumerate(hulls) if np.all((a - gap <= high) & (low <= b + gap))
         ]:
             a, b = hulls.pop(near[0])
             low, high = np.minimum(low, a), np.maximum(high, b)
