@@ -115,8 +115,8 @@ seed: int = 0  # seed of the splits into train, test and forget [0, 1000000]
 # \ell(\theta; x, y) = -\log \mathrm{softmax}(W x + v)_y,
 # $$ (question-eq-softmax)
 #
-# with $\theta = (W, v)$, is convex, so training has exactly one result. The oracle is then a single model, and "how far from the oracle" is a
-# plain distance.
+# with $\theta = (W, v)$, is convex. Training fixes $W$, and $v$ up to a common constant (adding one number to all ten biases changes no probability); the
+# solver returns the $v$ that sums to zero. So the oracle is a single model, and "how far from the oracle" is a plain distance, in margins, which the constant leaves alone.
 
 # %%
 import numpy as np
