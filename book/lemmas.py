@@ -212,16 +212,16 @@ rows = [dict(zip(COLUMNS, row)) for row in [
     ("Lemma 8", "Upper bounds for descent-ascent's margins; no stationary point where an argument is below −1/e.", "in full", "bounds", "8"),
     ("Lemma 9", "Above max of two α: both margins of descent-ascent are below the pretrained ones.", "in full; core by machine", "bounds", "9"),
     ("Lemma 10", "Below min(α_x, α_y): both pretrained margins are below the oracle's.", "in full", "bounds", "10"),
-    ("Lemma 11", "Not restated in our notes of the paper, and not checked.", "–", "", "", "open"),
+    ("Lemma 11", "Listed by the paper; its text was not at hand when this page was written, so it is not checked.", "–", "", "", "open"),
     ("Lemma 12", "y ≤ x at the pretrained model (α ≤ 1) and at every stationary point of descent-ascent.", "in full", "bounds", "12"),
     ("Figure 4", "The range between Lemmas 9 and 10 against ε. Drawn with both ends of Lemma 10 it is empty unless the ridge is large.", "computed", "bounds", "", "see chapter"),
     ("App. A", "Conjecture: the norm of the cross-influence predicts the damage.", "none; measured", "predicting_damage", "", "see chapter"),
     ("App. B", "Near the origin the components of the influence matrix line up with those of the inner products.", "to first order", "principal_components", "", "see chapter"),
     ("App. B, rates", "With unequal rates the toy's trap appears for other forget sets.", "proved by intervals", "toy_minima", "", "see chapter"),
     ("App. D, vectors", "Orthogonal coordinates decouple: the vector problem is many scalar ones.", "one line", "one_dimension", "vectors"),
-    ("App. D.1, D.2", "Not restated in our notes of the paper, beyond what Lemmas 2-5 use.", "–", "", "", "open"),
+    ("App. D.1, D.2", "Not checked beyond what Lemmas 2-5 use: the text was not at hand.", "–", "", "", "open"),
     ("App. D.3", "Two half-steps are one simultaneous step with twice the ridge, up to η².", "in full", "alternating", "D.3"),
-    ("App. E", "Not restated in our notes of the paper.", "–", "", "", "open"),
+    ("App. E", "Not checked: the text was not at hand.", "–", "", "", "open"),
     ("App. F", "Between |F|/|R| and the last α there are two stationary weights. We find W₀ the minimum and W₋₁ the maximum; the paper names them the other way round.", "in full", "one_dimension", "F"),
     ("App. G-I", "The derivations behind Lemmas 6-10 and 12.", "in full", "bounds", "", "see lemmas"),
     ("App. J", "Limits as the two directions merge.", "limits computed", "bounds", "", "see chapter"),
@@ -240,7 +240,7 @@ figures.table(panels.table(rows, results, in_toc()), links=True)
 # %% [markdown]
 # ```{admonition} Our comment
 # :class: ours
-# Three rows are open because our digest of the paper does not restate them; they are listed, so that nobody takes silence for a check. Random problems can refute and never prove;
+# Three rows are open because the paper's text of them was not at hand; they are listed, so that nobody takes silence for a check. Random problems can refute and never prove;
 # the proofs are in the chapters.
 # ```
 #
