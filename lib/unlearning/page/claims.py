@@ -91,7 +91,7 @@ CLAIMS = (
         "Practical diagnostics: the oracle-pretrained gap on forget against retain, and the sensitivity to "
         "step size and stopping time. Conjecture: the cross-influence norm predicts the damage.",
         "Apps. A, B",
-        "diagnostics",
+        "predicting_damage",
     ),
     Claim(
         "C14",
