@@ -4,6 +4,8 @@
     unlearning run CHAPTER [-p NAME VALUE]… [-f FILE.yml] [--out DIR]     one chapter with other parameters
     unlearning params CHAPTER                                            what a chapter's parameters are
     unlearning notebooks [DIR]                                           all chapters as .ipynb, for papermill or Jupyter
+    unlearning assignment [NAME] [--roster CSV]                          versions for students, teachers, autograder
+    unlearning grade NAME DIR [--help]                                   grade a class: points, reasons, one page
     unlearning experiment --preset P [--help]                            train ensembles, unlearn, score
     unlearning pack --from RUN [--out DIR]                               an experiment's oracles as a few small files
     unlearning score [PACK [FILE…]]                                      compare your own unlearned models with them
@@ -23,6 +25,11 @@ COMMANDS = {
     "run": ("unlearning.build.single", "execute one chapter with other parameters"),
     "params": ("unlearning.build.listing", "list a chapter's parameters"),
     "notebooks": ("unlearning.build.notebooks", "write all chapters as .ipynb without outputs"),
+    "assignment": (
+        "unlearning.build.assignments",
+        "an assignment's versions for students, teachers and the autograder",
+    ),
+    "grade": ("unlearning.build.grading", "grade a class's submissions of an assignment"),
     "experiment": (
         "unlearning.experiment.runner",
         "train ensembles, unlearn, score; see its own --help",
