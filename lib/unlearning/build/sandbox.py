@@ -121,6 +121,7 @@ class Session:
         threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
         return threads | {
             "HOME": home, "TMPDIR": home, "MPLCONFIGDIR": home, "MPLBACKEND": "Agg", "LANG": "C.UTF-8",
+            "USER": "student", "LOGNAME": "student",  # PyTorch asks, and the user has no entry in a list of users
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "PYTHONHASHSEED": "0", _MARK: self.mark,
         }  # fmt: skip
 
