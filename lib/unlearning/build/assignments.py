@@ -83,7 +83,7 @@ class Assignment:
 
 
 def names(root: Path = ROOT) -> dict[str, Path]:
-    """"a2" -> book/assignments/a2_klom.py, for every master."""
+    """ "a2" -> book/assignments/a2_klom.py, for every master."""
     return {p.stem.split("_")[0]: p for p in sorted((root / "book" / "assignments").glob("*_*.py"))}
 
 
@@ -91,18 +91,26 @@ def load(name: str, root: Path = ROOT) -> Assignment:
     """The assignment called `name` ("a2"). Refused for another name, Failed for a master that breaks the rules above."""
     known = names(root)
     if name not in known:
-        raise Refused(f"unknown assignment {name!r}; choose from {', '.join(known) or 'none: no book/assignments here'}")
+        raise Refused(
+            f"unknown assignment {name!r}; choose from {', '.join(known) or 'none: no book/assignments here'}"
+        )
     import jupytext  # the autograder's container has none and reads `from_json`
 
-    cells = tuple(_cell(cell, known[name]) for cell in jupytext.read(known[name], fmt="py:percent").cells)
+    cells = tuple(
+        _cell(cell, known[name]) for cell in jupytext.read(known[name], fmt="py:percent").cells
+    )
     told = {}
     for cell in cells:
         if cell.tag == "assignment":
             told = {n.targets[0].id: ast.literal_eval(n.value) for n in ast.parse(cell.source).body}
     title = re.search(r"^# (.+)", cells[0].source)
     if set(told) != {"minutes", "needs", "chapters"} or not title:
-        raise Failed(f"{known[name].name}: give a title first, then a cell `assignment` with minutes, needs and chapters")
-    return Assignment(name, title[1], told["minutes"], tuple(told["needs"]), tuple(told["chapters"]), cells)
+        raise Failed(
+            f"{known[name].name}: give a title first, then a cell `assignment` with minutes, needs and chapters"
+        )
+    return Assignment(
+        name, title[1], told["minutes"], tuple(told["needs"]), tuple(told["chapters"]), cells
+    )
 
 
 def _cell(cell: dict, path: Path) -> Cell:
@@ -141,7 +149,10 @@ def unsolved(source: str, question: str) -> str:
 
     block = re.compile(r"^([ ]*)# BEGIN SOLUTION\n.*?^[ ]*# END SOLUTION[ ]*(?:\n|\Z)", re.M | re.S)
     source = block.sub(taken_out, source)
-    line = re.compile(r"^(\s*\w+(?:: [\w\[\], ]+)?) = .*?(?:[ ]{2}(# (?!SOLUTION).*?))?[ ]{2}# SOLUTION$", re.M)
+    value = r"[^\n]*?(?:\n[ )\]}][^\n]*?)*?"  # on one line, or over lines that are indented or close a bracket
+    line = re.compile(
+        rf"^(\w+) = {value}(?:[ ]{{2}}(# (?!SOLUTION)[^\n]*?))?[ ]{{2}}# SOLUTION$", re.M
+    )
     return line.sub(lambda m: f"{m[1]} = ...  {m[2] or '# YOUR ANSWER'}", source).rstrip("\n")
 
 
@@ -181,8 +192,12 @@ def _setup(repository: str) -> Cell:
     if repository:
         code = "# In Colab, take the # away: the last cell compares with the book's library. Nothing else needs it.\n"
         return Cell("code", "given", f"{code}# %pip install -q git+{repository}")
-    text = "*Needs Python with the packages imported below, in Jupyter or in Colab; nothing else. (The book's repository has "
-    return Cell("markdown", "", text + "no public address yet, so there is no line here that installs its library.)*")
+    text = "*Needs Python with the packages imported below, in Jupyter or in Colab; nothing else. (The book's repository\n"
+    return Cell(
+        "markdown",
+        "",
+        text + "has no public address yet, so there is no line here that installs its library.)*",
+    )
 
 
 def _hidden_names(assignment: Assignment) -> list[str]:
@@ -199,10 +214,20 @@ def notebook(cells: list[Cell], name: str, seed: int) -> bytes:
         told = {"question": cell.question} if cell.question else {}
         told |= {"points": cell.points} if cell.points else {}
         made.append(
-            {"cell_type": cell.kind, "id": f"{name}-{at}", "metadata": tags | told, "source": cell.source} | extra
+            {
+                "cell_type": cell.kind,
+                "id": f"{name}-{at}",
+                "metadata": tags | told,
+                "source": cell.source,
+            }
+            | extra
         )
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}, "unlearning": {"assignment": name, "seed": seed}}
+    metadata = {
+        "kernelspec": kernel,
+        "language_info": {"name": "python"},
+        "unlearning": {"assignment": name, "seed": seed},
+    }
     whole = {"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     return (json.dumps(whole, indent=1, ensure_ascii=False) + "\n").encode()
 
@@ -229,7 +254,9 @@ def autograder(assignment: Assignment, root: Path = ROOT) -> bytes:
     files["requirements.txt"] = "".join(
         f"{pin.split(' ')[0]}\n" for pin in pins if pin.split("==")[0] in wanted
     ).encode()
-    files["setup.sh"] = b"#!/usr/bin/env bash\nset -e\npython3 -m pip install -q -r /autograder/source/requirements.txt\n"
+    files["setup.sh"] = (
+        b"#!/usr/bin/env bash\nset -e\npython3 -m pip install -q -r /autograder/source/requirements.txt\n"
+    )
     files["run_autograder"] = (
         b"#!/usr/bin/env bash\n# What is root's alone cannot be read by the submission, which runs as another user.\n"
         b"chmod -R go-rwx /autograder/source /autograder/submission /autograder/results\ncd /autograder\n"
@@ -254,19 +281,31 @@ def read_roster(path: Path) -> list[dict[str, str]]:
     logins = [(row.get("login") or "").strip() for row in rows]
     if not rows or not all(logins):
         raise Refused(f"{path}: give a CSV file with a column `login` and one student a line")
-    if unfit := sorted({n for n in logins if not re.fullmatch(r"[\w.@+-]+", n) or n.startswith(".") or logins.count(n) > 1}):
-        raise Refused(f"{path}: {', '.join(unfit)}: each login once, of letters, digits and . _ @ + - (not first a dot)")
+    if unfit := sorted(
+        {
+            n
+            for n in logins
+            if not re.fullmatch(r"[\w.@+-]+", n) or n.startswith(".") or logins.count(n) > 1
+        }
+    ):
+        raise Refused(
+            f"{path}: {', '.join(unfit)}: each login once, of letters, digits and . _ @ + - (not first a dot)"
+        )
     return [row | {"login": login} for row, login in zip(rows, logins, strict=True)]
 
 
-def make(assignment: Assignment, out: Path, roster: list[dict] | None, course: str, root: Path = ROOT) -> list[Path]:
+def make(
+    assignment: Assignment, out: Path, roster: list[dict] | None, course: str, root: Path = ROOT
+) -> list[Path]:
     """Writes all versions below `out`, and with a roster one copy a student and seeds.csv. Returns the files.
 
     Refused if a file there is not as this command wrote it: somebody worked in it.
     """
     import yaml
 
-    repository = (yaml.safe_load((root / "_config.yml").read_text()).get("repository") or {}).get("url") or ""
+    repository = (yaml.safe_load((root / "_config.yml").read_text()).get("repository") or {}).get(
+        "url"
+    ) or ""
     name, cells = assignment.name, student(assignment, repository=repository)
     files = {
         f"student/{name}.ipynb": notebook(cells, name, 1),
@@ -295,7 +334,9 @@ def _write(out: Path, files: dict[str, bytes]) -> list[Path]:
     for name, data in files.items():
         there = (out / name).read_bytes() if (out / name).exists() else data
         if there != data and hashlib.sha256(there).hexdigest() != made.get(name):
-            raise Refused(f"{out / name} was changed since it was made: move it, or choose another --out (nothing is overwritten)")
+            raise Refused(
+                f"{out / name} was changed since it was made: move it, or choose another --out (nothing is overwritten)"
+            )
     for name, data in files.items():
         write_whole(out / name, lambda file, data=data: file.write(data))
         made[name] = hashlib.sha256(data).hexdigest()
@@ -307,8 +348,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `unlearning assignment`."""
     add = parser.add_argument
     add("name", nargs="?", help="a1, a2, …; without it: what there is")
-    add("--roster", metavar="CSV", help="a column `login`: one copy a student, each with a seed of its own")
-    add("--course", default="unlearning", help="a word that enters the seeds: another course, other seeds")
+    add(
+        "--roster",
+        metavar="CSV",
+        help="a column `login`: one copy a student, each with a seed of its own",
+    )
+    add(
+        "--course",
+        default="unlearning",
+        help="a word that enters the seeds: another course, other seeds",
+    )
     add("--out", metavar="DIR", help="default: assignments/NAME")
 
 
@@ -317,7 +366,9 @@ def main(arguments: argparse.Namespace) -> int:
     if not arguments.name:
         for name in names():
             told = load(name)
-            print(f"{name}: {told.title} · {told.minutes} min · {sum(told.points().values()):g} points")
+            print(
+                f"{name}: {told.title} · {told.minutes} min · {sum(told.points().values()):g} points"
+            )
         return 0
     assignment = load(arguments.name)
     roster = read_roster(Path(arguments.roster)) if arguments.roster else None
@@ -326,5 +377,7 @@ def main(arguments: argparse.Namespace) -> int:
     for path in files[:5]:
         print(path)
     if roster:
-        print(f"{out}/copies: {len(roster)} copies, one a student; {out}/seeds.csv: keep it for grading")
+        print(
+            f"{out}/copies: {len(roster)} copies, one a student; {out}/seeds.csv: keep it for grading"
+        )
     return 0

@@ -66,8 +66,10 @@ def same(found: object, expected: object, tolerance: float = 1e-9) -> bool:
     if isinstance(expected, str | bool | None):
         return type(found) is type(expected) and found == expected
     try:
-        one, other = np.asarray(found, dtype=complex), np.asarray(expected, dtype=complex)
+        one, other = np.asarray(found), np.asarray(expected)
     except (TypeError, ValueError):
+        return False
+    if one.dtype.kind not in "biufc":
         return False
     return one.shape == other.shape and bool(
         np.allclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True)
@@ -84,30 +86,38 @@ class Reference:
             exec(compile(source, f"{assignment.name}, {cell.tag}", "exec"), self._main)
         self._probes = self._main | {"answers": type("answers", (), {k: staticmethod(v) if callable(v) else v
                                                                      for k, v in self._main.items()})}  # fmt: skip
+        self._known: dict[
+            tuple, str
+        ] = {}  # (function, arguments) -> value: a class asks the same again and again
         for cell in assignment.of("probe"):
             exec(compile(cell.source, f"{assignment.name}, probe", "exec"), self._probes)
 
     def __getattr__(self, name: str):
-        function = self._probes[name]
-        return lambda *args: _there_and_back(function(*_there_and_back(list(args))))
+        def ask(*args):
+            asked = name, json.dumps(submission.encode(list(args)))
+            if asked not in self._known:
+                value = self._probes[name](*submission.decode(json.loads(asked[1])))
+                self._known[asked] = json.dumps(submission.encode(value))
+            return submission.decode(json.loads(self._known[asked]))
+
+        return ask
 
     def __getitem__(self, name: str) -> object:
-        return _there_and_back(self._main[name])
-
-
-def _there_and_back(value: object) -> object:
-    """A value as it looks after a message."""
-    return submission.decode(submission.encode(value))
+        return submission.decode(json.loads(json.dumps(submission.encode(self._main[name]))))
 
 
 class Student:
     """A submission that runs: `student.margins(…)`, `student["my_threshold"]`. Starts again without what ended it."""
 
-    def __init__(self, assignment: Assignment, cells: list[str], seed: int, limits: Limits, how: str):
+    def __init__(
+        self, assignment: Assignment, cells: list[str], seed: int, limits: Limits, how: str
+    ):
         self._cells, self._limits, self._how = cells, limits, how
         self._tests = {cell.source.strip() for cell in assignment.of("public-test")}
         self._probes = []
-        if assignment.of("probe"):  # with the helpers as they were given, whatever the student made of them
+        if assignment.of(
+            "probe"
+        ):  # with the helpers as they were given, whatever the student made of them
             needed = assignment.of("seed", "given", "probe")
             self._probes = [assignments.with_seed(cell.source, seed) for cell in needed]
         self._until = time.monotonic() + limits.seconds
@@ -119,7 +129,7 @@ class Student:
     def _start(self) -> None:
         while self._session is None:
             if self._left < 0:
-                raise Ended("its code ended Python again and again")
+                raise self._noted("its code ended Python again and again")
             self._left -= 1
             seconds = max(self._until - time.monotonic(), 0.0)
             self._session = sandbox.Session(replace(self._limits, seconds=seconds), self._how)
@@ -135,16 +145,20 @@ class Student:
         try:
             self._session.ask(run=source, name=f"cell {at}")
         except CodeError as error:
-            expected = error.kind in ("NotImplementedError", "AssertionError") or source.strip() in self._tests
-            if not expected:  # neither an answer that is not there yet nor one that a public test refuses
+            expected = (
+                error.kind in ("NotImplementedError", "AssertionError")
+                or source.strip() in self._tests
+            )
+            if (
+                not expected
+            ):  # neither an answer that is not there yet nor one that a public test refuses
                 self.notes[f"code cell {at}: {error.kind}: {error.message}"] = None
         except Ended as error:
+            self.stop()
             if time.monotonic() > self._until:
-                self.stop()
-                raise Ended(f"stopped after {self._limits.seconds:g} s") from None
+                raise self._noted(f"stopped after {self._limits.seconds:g} s") from None
             self._left_out[at] = str(error)
             self.notes[f"code cell {at}: {error}; graded without it"] = None
-            self.stop()
             return False
         return True
 
@@ -155,15 +169,19 @@ class Student:
         except Ended as error:
             self.stop()
             if time.monotonic() > self._until:
-                error = Ended(f"stopped after {self._limits.seconds:g} s")
+                raise self._noted(f"stopped after {self._limits.seconds:g} s") from None
             self.notes[f"{request.get('call', 'a value')}: {error}"] = None
-            raise error from None
+            raise
 
     def __getattr__(self, name: str):
         return lambda *args: self._ask(call=name, args=submission.encode(list(args)))
 
     def __getitem__(self, name: str) -> object:
         return self._ask(get=name)
+
+    def _noted(self, reason: str) -> Ended:
+        self.notes[reason] = None
+        return Ended(reason)
 
     def stop(self) -> None:
         """Ends the process."""
@@ -185,7 +203,9 @@ def grade(
 
     A test passes unless it raises; the text of an AssertionError is for the student.
     """
-    drawn = {cell.source.strip() for cell in assignment.of("plot")}  # only shows: no points, and takes time
+    drawn = {
+        cell.source.strip() for cell in assignment.of("plot")
+    }  # only shows: no points, and takes time
     cells = ["" if source.strip() in drawn else source for source in cells]
     student, reference = Student(assignment, cells, seed, limits, how), _reference(assignment, seed)
     names: dict = {}
@@ -199,7 +219,9 @@ def grade(
             test = next(v for k, v in own.items() if k.startswith("test_"))
             message = _message(test, student, reference, seed)
             told = " ".join((test.__doc__ or test.__name__).split())
-            marks.append(Mark(cell.question, told, cell.points, 0.0 if message else cell.points, message))
+            marks.append(
+                Mark(cell.question, told, cell.points, 0.0 if message else cell.points, message)
+            )
     finally:
         student.stop()
     notes = list(student.notes)
@@ -220,7 +242,9 @@ def _message(test, student: Student, reference: Reference, seed: int) -> str:
         return f"your code raised {error.kind}: {error.message}"
     except Ended as error:
         return f"your code could not be asked: {error}"
-    except Exception as error:  # a value that no test expects, such as None or a text in place of an array
+    except (
+        Exception
+    ) as error:  # a value that no test expects, such as None or a text in place of an array
         return f"your code returned something of another kind than asked for ({type(error).__name__}: {error})"
     return ""
 
@@ -256,7 +280,9 @@ def words_of(cells: list[tuple[str, str]], assignment: Assignment) -> dict[str, 
     found = {}
     for cell in assignment.of("written"):
         head = cell.source.split("\n\n")[0].strip()
-        texts = [text for kind, text in cells if kind == "markdown" and text.strip().startswith(head)]
+        texts = [
+            text for kind, text in cells if kind == "markdown" and text.strip().startswith(head)
+        ]
         found[cell.question] = texts[0].strip()[len(head) :].strip() if texts else ""
     return found
 
@@ -264,7 +290,10 @@ def words_of(cells: list[tuple[str, str]], assignment: Assignment) -> dict[str, 
 def _declared(cells: list[tuple[str, str]]) -> tuple[str, int | None]:
     """ASSIGNMENT and SEED as a submission states them; "" and None where it does not."""
     code = "\n".join(source for kind, source in cells if kind == "code")
-    name, seed = re.search(r"^ASSIGNMENT = \W(\w+)", code, re.M), re.search(r"^SEED = (\d{1,12})\b", code, re.M)
+    name, seed = (
+        re.search(r"^ASSIGNMENT = \W(\w+)", code, re.M),
+        re.search(r"^SEED = (\d{1,12})\b", code, re.M),
+    )
     return name[1] if name else "", int(seed[1]) if seed else None
 
 
@@ -272,7 +301,9 @@ def grade_file(
     assignment: Assignment, login: str, path: Path, seed: int | None, limits: Limits, how: str
 ) -> Result:
     """One submission's file, graded. `seed`: the student's own; None: the one that the file states."""
-    empty = Result(login, path.name, "refused", "", _nothing(assignment, "nothing could be run"), {})
+    empty = Result(
+        login, path.name, "refused", "", _nothing(assignment, "nothing could be run"), {}
+    )
     if path.is_symlink() or not path.is_file():
         return replace(empty, reason="not a file")
     try:
@@ -296,7 +327,11 @@ def _nothing(assignment: Assignment, message: str) -> tuple[Mark, ...]:
     marks = []
     for cell in assignment.of("hidden-test"):
         told = re.search(r'"""(.*?)"""', cell.source, re.S)
-        marks.append(Mark(cell.question, " ".join(told[1].split()) if told else "", cell.points, 0.0, message))
+        marks.append(
+            Mark(
+                cell.question, " ".join(told[1].split()) if told else "", cell.points, 0.0, message
+            )
+        )
     return tuple(marks)
 
 
@@ -319,13 +354,17 @@ def find(folder: Path, name: str, logins: list[str]) -> dict[str, Path]:
             login, path = path.name, inside[0]
         else:
             words = re.split(r"[_\s]+", path.stem)
-            known = [n for n in logins if path.stem == n or n in words or path.stem.startswith(f"{n}_")]
+            known = [
+                n for n in logins if path.stem == n or n in words or path.stem.startswith(f"{n}_")
+            ]
             login = max(known, key=len) if known else words[0] if not logins else path.stem
         login = re.sub(r"[^\w.@+-]", "-", login)
         if login not in found or path.lstat().st_mtime > found[login].lstat().st_mtime:
             found[login] = path
     if not found:
-        raise Refused(f"{folder} is empty: put one notebook a student there, named LOGIN.ipynb, or a folder a student")
+        raise Refused(
+            f"{folder} is empty: put one notebook a student there, named LOGIN.ipynb, or a folder a student"
+        )
     return found
 
 
@@ -389,15 +428,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `unlearning grade`."""
     limits, add = Limits(), parser.add_argument
     add("name", help="a1, a2, …")
-    add("submissions", metavar="DIR", help="LOGIN.ipynb, LOGIN_….ipynb or LOGIN/….ipynb (or .py), one a student")
+    add(
+        "submissions",
+        metavar="DIR",
+        help="LOGIN.ipynb, LOGIN_….ipynb or LOGIN/….ipynb (or .py), one a student",
+    )
     add("--out", metavar="DIR", help="default: grades/NAME")
-    add("--roster", metavar="CSV", help="a column `login`; its other columns go to the table (default: seeds.csv)")
+    add(
+        "--roster",
+        metavar="CSV",
+        help="a column `login`; its other columns go to the table (default: seeds.csv)",
+    )
     add("--seeds", metavar="CSV", help="default: assignments/NAME/seeds.csv if it is there")
-    add("--canvas", metavar="CSV", help="Canvas's gradebook: also write canvas.csv, ready to import")
-    add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="submissions at a time (default: cores)")
-    add("--timeout", type=float, default=limits.seconds, metavar="S", help=f"default: {limits.seconds:g} s a submission")
-    add("--memory", type=int, default=limits.memory >> 20, metavar="MB", help=f"default: {limits.memory >> 20} MB")
-    add("--unconfined", action="store_true", help="grade although not every limit holds on this machine")
+    add(
+        "--canvas", metavar="CSV", help="Canvas's gradebook: also write canvas.csv, ready to import"
+    )
+    add(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="submissions at a time (default: cores)",
+    )
+    add(
+        "--timeout",
+        type=float,
+        default=limits.seconds,
+        metavar="S",
+        help=f"default: {limits.seconds:g} s a submission",
+    )
+    add(
+        "--memory",
+        type=int,
+        default=limits.memory >> 20,
+        metavar="MB",
+        help=f"default: {limits.memory >> 20} MB",
+    )
+    add(
+        "--unconfined",
+        action="store_true",
+        help="grade although not every limit holds on this machine",
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -427,7 +498,14 @@ def main(arguments: argparse.Namespace) -> int:
     start = time.monotonic()
     with only_one(out):
         results = grade_class(
-            assignment, found, seeds, out, limits, how, arguments.jobs, lambda line: print(line, flush=True)
+            assignment,
+            found,
+            seeds,
+            out,
+            limits,
+            how,
+            arguments.jobs,
+            lambda line: print(line, flush=True),
         )
         files = report.write(assignment, results, roster, held, out, arguments.canvas)
     print(f"{len(results)} submissions in {time.monotonic() - start:.0f} s")
@@ -441,6 +519,7 @@ def gradescope(home: Path) -> None:
 
     Hidden tests' messages appear when the grades are published.
     """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     assignment = assignments.from_json((home / "source" / "assignment.json").read_text())
     path = next(iter(find(home / "submission", assignment.name, []).values()))
     result = grade_file(assignment, "submission", path, None, Limits(), sandbox.best())
@@ -452,7 +531,10 @@ def gradescope(home: Path) -> None:
         for mark in result.marks
     ]  # fmt: skip
     told = {"tests": tests, "output": result.reason, "visibility": "visible"}
-    write_whole(home / "results" / "results.json", lambda file: file.write(json.dumps(told, indent=1).encode()))
+    write_whole(
+        home / "results" / "results.json",
+        lambda file: file.write(json.dumps(told, indent=1).encode()),
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,13 @@ from unlearning.build.grading import Mark, Result
 from unlearning.errors import Refused
 from unlearning.files import write_whole
 
-CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")  # the columns by which Canvas knows a student
+CANVAS = (
+    "Student",
+    "ID",
+    "SIS User ID",
+    "SIS Login ID",
+    "Section",
+)  # the columns by which Canvas knows a student
 STYLE = """
 :root { color-scheme: light dark } body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3rem .6rem; vertical-align: top; border-bottom: 1px solid #8886 }
@@ -30,7 +36,9 @@ def read_seeds(given: str | None, usual: Path) -> dict[str, int]:
     try:
         return {row["login"]: int(row["seed"]) for row in rows}
     except (KeyError, ValueError, TypeError):
-        raise Refused(f"{path}: give columns login and seed, as `unlearning assignment --roster` writes them") from None
+        raise Refused(
+            f"{path}: give columns login and seed, as `unlearning assignment --roster` writes them"
+        ) from None
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -48,7 +56,8 @@ def write(
     logins = {result.login for result in results}
     missing = [row["login"] for row in roster if row["login"] not in logins]
     results = sorted(
-        [*results, *(Result(n, "", "missing", "no submission", (), {}) for n in missing)], key=lambda r: r.login
+        [*results, *(Result(n, "", "missing", "no submission", (), {}) for n in missing)],
+        key=lambda r: r.login,
     )
     hand = by_hand(assignment, results, out)
     table = grades(assignment, results, roster, hand)
@@ -66,7 +75,9 @@ def write(
     return [out / name for name in shown] + [out / "feedback"]
 
 
-def by_hand(assignment: Assignment, results: list[Result], out: Path) -> dict[tuple[str, str], float]:
+def by_hand(
+    assignment: Assignment, results: list[Result], out: Path
+) -> dict[tuple[str, str], float]:
     """(login, question) -> points from out/written.csv. Lines that are missing there are added, empty; none is changed."""
     path, questions = out / "written.csv", assignment.by_hand()
     if not questions:
@@ -80,7 +91,9 @@ def by_hand(assignment: Assignment, results: list[Result], out: Path) -> dict[tu
     ]  # fmt: skip
     if new:
         header = list(rows[0]) if rows else ["login", "question", "points", "comment"]
-        text = _csv([header, *([row.get(name, "") or "" for name in header] for row in [*rows, *new])])
+        text = _csv(
+            [header, *([row.get(name, "") or "" for name in header] for row in [*rows, *new])]
+        )
         write_whole(path, lambda file: file.write(text.encode()))
     found = {}
     for row in rows:
@@ -91,12 +104,16 @@ def by_hand(assignment: Assignment, results: list[Result], out: Path) -> dict[tu
             except ValueError:
                 points = -1.0
             if not 0 <= points <= most:
-                raise Refused(f"{path}: {row.get('login')}, {row.get('question')}: {row['points']!r}; give 0 to {most:g}")
+                raise Refused(
+                    f"{path}: {row.get('login')}, {row.get('question')}: {row['points']!r}; give 0 to {most:g}"
+                )
             found[row["login"], row["question"]] = points
     return found
 
 
-def grades(assignment: Assignment, results: list[Result], roster: list[dict], hand: dict) -> list[list]:
+def grades(
+    assignment: Assignment, results: list[Result], roster: list[dict], hand: dict
+) -> list[list]:
     """The table: login, the roster's columns, points per question, total, possible, percent, status, reason, failed tests.
 
     A question that is still to be marked by hand is empty and counts nothing yet.
@@ -104,7 +121,17 @@ def grades(assignment: Assignment, results: list[Result], roster: list[dict], ha
     points, told = assignment.points(), {row["login"]: row for row in roster}
     extra = [name for name in (roster[0] if roster else {}) if name and name != "login"]
     possible = sum(points.values())
-    header = ["login", *extra, *points, "total", "possible", "percent", "status", "reason", "failed tests"]
+    header = [
+        "login",
+        *extra,
+        *points,
+        "total",
+        "possible",
+        "percent",
+        "status",
+        "reason",
+        "failed tests",
+    ]
     table = [header]
     for result in results:
         earned = defaultdict(float)
@@ -112,14 +139,30 @@ def grades(assignment: Assignment, results: list[Result], roster: list[dict], ha
             earned[mark.question] += mark.earned
         cells = []
         for question in points:
-            marked = hand.get((result.login, question), "") if question in assignment.by_hand() else None
+            marked = (
+                hand.get((result.login, question), "") if question in assignment.by_hand() else None
+            )
             cells.append(round(earned[question], 6) if marked is None else marked)
         total = sum(cell for cell in cells if cell != "")
         failed = "; ".join(f"{m.question}: {m.test}" for m in result.marks if m.earned < m.points)
-        reason = result.reason if not roster or result.login in told else f"not in the roster; {result.reason}".rstrip("; ")
+        reason = (
+            result.reason
+            if not roster or result.login in told
+            else f"not in the roster; {result.reason}".rstrip("; ")
+        )
         known = [told.get(result.login, {}).get(name) or "" for name in extra]
         table.append(
-            [result.login, *known, *cells, total, possible, round(100 * total / possible, 1), result.status, reason, failed]
+            [
+                result.login,
+                *known,
+                *cells,
+                total,
+                possible,
+                round(100 * total / possible, 1),
+                result.status,
+                reason,
+                failed,
+            ]
         )
     return table
 
@@ -129,7 +172,14 @@ def _csv(table: list[list]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for row in table:
-        writer.writerow([f"'{c}" if isinstance(c, str) and c.startswith(("=", "+", "-", "@", "\t", "\r")) else c for c in row])
+        writer.writerow(
+            [
+                f"'{c}"
+                if isinstance(c, str) and c.startswith(("=", "+", "-", "@", "\t", "\r"))
+                else c
+                for c in row
+            ]
+        )
     return text.getvalue()
 
 
@@ -141,15 +191,21 @@ def canvas_table(assignment: Assignment, table: list[list], gradebook: Path) -> 
     rows = _rows(gradebook)
     columns = [name for name in (rows[0] if rows else {}) if name in CANVAS]
     if "SIS Login ID" not in columns:
-        raise Refused(f"{gradebook}: no column 'SIS Login ID'; give the file that Canvas exports as its gradebook")
+        raise Refused(
+            f"{gradebook}: no column 'SIS Login ID'; give the file that Canvas exports as its gradebook"
+        )
     where = table[0].index("total"), table[0].index("status")
     totals = {row[0]: row[where[0]] for row in table[1:] if row[where[1]] != "missing"}
     lines = [[*columns, f"{assignment.name.upper()} {assignment.title}"]]
     for row in rows:
         if "points possible" in (row["Student"] or "").lower():
-            lines.append([*(row[name] or "" for name in columns), sum(assignment.points().values())])
+            lines.append(
+                [*(row[name] or "" for name in columns), sum(assignment.points().values())]
+            )
         else:
-            lines.append([*(row[name] or "" for name in columns), totals.get(row["SIS Login ID"], "")])
+            lines.append(
+                [*(row[name] or "" for name in columns), totals.get(row["SIS Login ID"], "")]
+            )
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)  # what Canvas wrote goes back as it was
     return text.getvalue()
@@ -159,16 +215,25 @@ def feedback(assignment: Assignment, result: Result, hand: dict) -> str:
     """What one student reads."""
     points = assignment.points()
     total = result.total + sum(v for (login, _), v in hand.items() if login == result.login)
-    lines = [f"{assignment.title} · {result.login}", f"{total:g} of {sum(points.values()):g} points"]
+    lines = [
+        f"{assignment.title} · {result.login}",
+        f"{total:g} of {sum(points.values()):g} points",
+    ]
     lines += [f"Note: {result.reason}"] * bool(result.reason)
     for question, most in points.items():
         marks = [mark for mark in result.marks if mark.question == question]
         if question in assignment.by_hand():
             given = hand.get((result.login, question))
-            lines.append(f"\n{question}: " + (f"{given:g} of {most:g}" if given is not None else "marked by hand"))
+            lines.append(
+                f"\n{question}: "
+                + (f"{given:g} of {most:g}" if given is not None else "marked by hand")
+            )
             continue
         lines.append(f"\n{question}: {sum(m.earned for m in marks):g} of {most:g}")
-        lines += [f"  {'ok ' if m.earned else 'no '} {m.test}" + f"\n      {m.message}" * bool(m.message) for m in marks]
+        lines += [
+            f"  {'ok ' if m.earned else 'no '} {m.test}" + f"\n      {m.message}" * bool(m.message)
+            for m in marks
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -176,21 +241,40 @@ def page(assignment: Assignment, results: list[Result], held: dict[str, bool], h
     """One page for the teacher: distribution, tests that fail most with the message read most, who, and the limits."""
     e = html.escape
     graded = [r for r in results if r.status != "missing"]
-    possible = sum(assignment.points()[q] for q in assignment.points() if q not in assignment.by_hand())
+    possible = sum(
+        assignment.points()[q] for q in assignment.points() if q not in assignment.by_hand()
+    )
     parts = [f"<h1>{e(assignment.title)}</h1>", _distribution([r.total for r in graded], possible)]
-    parts.append("<h2>Tests that fail most</h2><p>Beside each: the sentence that most of those students read.</p>")
+    parts.append(
+        "<h2>Tests that fail most</h2><p>Beside each: the sentence that most of those students read.</p>"
+    )
     rows = "".join(_failing(marks, len(graded)) for marks in _by_test(graded))
-    parts.append(f'<table><tr><th>question</th><th>test</th><th class="n">fail</th><th>most read</th></tr>{rows}</table>')
+    parts.append(
+        f'<table><tr><th>question</th><th>test</th><th class="n">fail</th><th>most read</th></tr>{rows}</table>'
+    )
     odd = [r for r in results if r.reason or r.status != "graded"]
     parts.append(f"<h2>Unusual ({len(odd)})</h2>")
     rows = "".join(
-        f'<tr><td>{e(r.login)}</td><td>{r.status}</td><td class="n">{r.total:g}</td><td>{e(r.reason)}</td></tr>' for r in odd
+        f'<tr><td>{e(r.login)}</td><td>{r.status}</td><td class="n">{r.total:g}</td><td>{e(r.reason)}</td></tr>'
+        for r in odd
     )
-    parts.append(f'<table><tr><th>login</th><th>status</th><th class="n">points</th><th>reason</th></tr>{rows}</table>')
+    parts.append(
+        f'<table><tr><th>login</th><th>status</th><th class="n">points</th><th>reason</th></tr>{rows}</table>'
+    )
     if assignment.by_hand():
-        waiting = sum((r.login, q) not in hand for r in results if r.status == "graded" for q in assignment.by_hand())
-        parts.append(f"<p>Marked by hand: {', '.join(assignment.by_hand())} (written.html, written.csv); {waiting} to do.</p>")
-    limits = "".join(f"<li>{'held' if ok else '<strong>did not hold</strong>'}: {e(p)}</li>" for p, ok in held.items())
+        waiting = sum(
+            (r.login, q) not in hand
+            for r in results
+            if r.status == "graded"
+            for q in assignment.by_hand()
+        )
+        parts.append(
+            f"<p>Marked by hand: {', '.join(assignment.by_hand())} (written.html, written.csv); {waiting} to do.</p>"
+        )
+    limits = "".join(
+        f"<li>{'held' if ok else '<strong>did not hold</strong>'}: {e(p)}</li>"
+        for p, ok in held.items()
+    )
     parts.append(f"<h2>Limits on this machine, measured before grading</h2><ul>{limits}</ul>")
     return _document(assignment.title, "\n".join(parts))
 
@@ -244,6 +328,7 @@ def written(assignment: Assignment, results: list[Result]) -> str:
     parts += [f"<pre>{e(cell.source)}</pre>" for cell in assignment.of("rubric")]
     for result in results:
         for question, text in result.written.items():
-            parts.append(f"<h2>{e(result.login)} · {e(question)}</h2><pre>{e(text) or '(nothing)'}</pre>")
+            parts.append(
+                f"<h2>{e(result.login)} · {e(question)}</h2><pre>{e(text) or '(nothing)'}</pre>"
+            )
     return _document(assignment.title, "\n".join(parts))
-

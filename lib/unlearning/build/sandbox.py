@@ -30,7 +30,9 @@ import psutil
 
 from unlearning.build import submission
 
-_USERS = itertools.count()  # a number for each process, so that two that run side by side are two users
+_USERS = (
+    itertools.count()
+)  # a number for each process, so that two that run side by side are two users
 _ALIVE: set = set()  # the sessions that run
 _MARK = "UNLEARNING_SUBMISSION"  # environment variable by which left-over processes are found
 
@@ -62,7 +64,7 @@ class Ended(Exception):
 
 @functools.cache
 def best() -> str:
-    """"bwrap", "user" or "none": the best way that works here, tried once."""
+    """ "bwrap", "user" or "none": the best way that works here, tried once."""
     if sys.platform == "linux" and shutil.which("bwrap"):
         tried = subprocess.run([*_bubble(1 << 20), "true"], capture_output=True)
         if tried.returncode == 0:
@@ -76,9 +78,25 @@ def best() -> str:
 
 def _bubble(scratch: int) -> list[str]:
     """The bwrap command line: an empty world with the interpreter and the system's libraries."""
-    system = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
+    system = (
+        "/usr",
+        "/bin",
+        "/sbin",
+        "/lib",
+        "/lib32",
+        "/lib64",
+        "/etc/ld.so.cache",
+        "/etc/alternatives",
+    )
     python = {sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parents[1])}
-    words = ["bwrap", "--die-with-parent", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+    words = [
+        "bwrap",
+        "--die-with-parent",
+        "--unshare-net",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--unshare-uts",
+    ]
     words += [] if os.geteuid() == 0 else ["--unshare-user"]
     for parent in sorted({str(p) for folder in python for p in Path(folder).parents} - {"/"}):
         words += ["--perms", "0755", "--dir", parent]  # made by bwrap for itself only, otherwise
@@ -99,7 +117,13 @@ class Session:
         self.mark = uuid.uuid4().hex
         self.uid = 60000 + next(_USERS) % 5000 if how != "none" and os.geteuid() == 0 else None
         self.folder = Path(tempfile.mkdtemp(prefix="submission-"))
-        program = [sys.executable, "-I", "-c", Path(submission.__file__).read_text(), str(limits.cell_seconds)]
+        program = [
+            sys.executable,
+            "-I",
+            "-c",
+            Path(submission.__file__).read_text(),
+            str(limits.cell_seconds),
+        ]
         self.process = subprocess.Popen(
             [*(_bubble(limits.scratch) if how == "bwrap" else []), *program],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
@@ -108,10 +132,19 @@ class Session:
         _ALIVE.add(self)
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             os.set_blocking(stream.fileno(), False)
-        others = 0 if how != "none" else sum(p.num_threads() for p in _mine())  # the limit counts them, too
+        others = (
+            0 if how != "none" else sum(p.num_threads() for p in _mine())
+        )  # the limit counts them, too
         file, processes = limits.scratch, limits.processes + others
         try:
-            self.ask(confine={"memory": limits.memory, "processes": processes, "file": file, "uid": self.uid})
+            self.ask(
+                confine={
+                    "memory": limits.memory,
+                    "processes": processes,
+                    "file": file,
+                    "uid": self.uid,
+                }
+            )
         except BaseException:
             self.close()
             raise
@@ -153,7 +186,9 @@ class Session:
                 now = time.monotonic()
                 if now > min(self.deadline, patience):
                     self.close()
-                    over = self.limits.seconds if now > self.deadline else self.limits.cell_seconds + 5
+                    over = (
+                        self.limits.seconds if now > self.deadline else self.limits.cell_seconds + 5
+                    )
                     raise Ended(f"stopped after {over:g} s")
                 for key, _ in ready.select(0.2):
                     try:
@@ -185,21 +220,29 @@ class Session:
                         return bytes(answer)
 
     def close(self) -> None:
-        """Ends the process and all that it started, and removes its scratch folder."""
+        """Ends the process and all that it started, waits until they are gone, and removes the scratch folder."""
         _ALIVE.discard(self)
-        for process in [*_descendants(self.process.pid), self.process]:  # children first: a parent could start more
-            with contextlib.suppress(psutil.Error, ProcessLookupError):
-                process.kill()
+        for _ in range(20):  # what is killed may have started more in the meantime
+            if not _kill([*_descendants(self.process.pid), *self._marked()]):
+                break
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
         self.process.wait()
-        if self.how != "bwrap":  # there the kernel ends what is left
-            for process in psutil.process_iter():
-                with contextlib.suppress(psutil.Error):
-                    theirs = self.uid is not None and process.uids().real == self.uid
-                    if theirs or process.environ().get(_MARK) == self.mark:
-                        process.kill()
+        _kill(self._marked())
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             stream.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _marked(self) -> list[psutil.Process]:
+        """Processes of this session wherever they are; none with bwrap, whose first process takes all others along."""
+        found = []
+        for process in psutil.process_iter() if self.how != "bwrap" else ():
+            with contextlib.suppress(psutil.Error):
+                theirs = self.uid is not None and process.uids().real == self.uid
+                theirs = theirs or process.environ().get(_MARK) == self.mark
+                if theirs and process.pid != self.process.pid and _runs(process):
+                    found.append(process)
+        return found
 
     def __enter__(self) -> "Session":
         return self
@@ -211,15 +254,31 @@ class Session:
 def end_all() -> None:
     """Ends the processes of all sessions, whichever thread they belong to; those threads then see Ended."""
     for session in list(_ALIVE):
-        for process in [*_descendants(session.process.pid), session.process]:
-            with contextlib.suppress(psutil.Error, ProcessLookupError):
-                process.kill()
+        _kill(_descendants(session.process.pid))
+        with contextlib.suppress(ProcessLookupError):
+            session.process.kill()
+
+
+def _kill(processes: list[psutil.Process]) -> bool:
+    """Kills them and waits until they are gone; False if there were none."""
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(processes, timeout=5)
+    return bool(processes)
 
 
 def _descendants(pid: int) -> list[psutil.Process]:
+    found = []
     with contextlib.suppress(psutil.Error):
-        return psutil.Process(pid).children(recursive=True)
-    return []
+        found = psutil.Process(pid).children(recursive=True)
+    return [process for process in found if _runs(process)]
+
+
+def _runs(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _mine() -> list[psutil.Process]:
@@ -233,7 +292,7 @@ def _mine() -> list[psutil.Process]:
 
 
 # What `measure` lets a confined process try; each function returns True if it got through.
-_ATTEMPTS = '''
+_ATTEMPTS = """
 import os, socket, subprocess, sys, time
 
 def reads(path):
@@ -287,7 +346,7 @@ def forks(most):
 def leaves_behind(mark):
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", mark], start_new_session=True)
     return True
-'''
+"""
 
 
 def measure(how: str, secret: Path, limits: Limits = Limits()) -> dict[str, bool]:
@@ -305,7 +364,10 @@ def measure(how: str, secret: Path, limits: Limits = Limits()) -> dict[str, bool
                 f"memory: {limits.memory >> 20} MB": ("allocates", limits.memory + (64 << 20)),
                 f"processes: {limits.processes}": ("forks", limits.processes + 1),
             }
-            held = {promise: not session.ask(call=n, args=[given]) for promise, (n, given) in tries.items()}
+            held = {
+                promise: not session.ask(call=n, args=[given])
+                for promise, (n, given) in tries.items()
+            }
             session.ask(call="leaves_behind", args=[mark])
     lines = []
     for process in psutil.process_iter():

@@ -87,10 +87,17 @@ def confine(memory: int, processes: int, file: int, uid: int | None) -> None:
         os.setgid(uid)
         os.setuid(uid)
     wanted = [("RLIMIT_CORE", 0), ("RLIMIT_FSIZE", file), ("RLIMIT_NPROC", processes)]
-    for name, most in [*wanted, ("RLIMIT_DATA" if sys.platform == "linux" else "RLIMIT_AS", memory)]:
+    for name, most in [
+        *wanted,
+        ("RLIMIT_DATA" if sys.platform == "linux" else "RLIMIT_AS", memory),
+    ]:
         try:
             resource.setrlimit(getattr(resource, name), (most, most))
-        except (ValueError, OSError, AttributeError):  # the grader measures what holds: sandbox.measure
+        except (
+            ValueError,
+            OSError,
+            AttributeError,
+        ):  # the grader measures what holds: sandbox.measure
             pass
 
 
@@ -108,7 +115,9 @@ class Program:
         if "confine" in request:
             return confine(**request["confine"])
         signal.signal(signal.SIGALRM, self._stop)
-        signal.setitimer(signal.ITIMER_REAL, self.seconds, 1.0)  # again and again: `except:` is no way out
+        signal.setitimer(
+            signal.ITIMER_REAL, self.seconds, 1.0
+        )  # again and again: `except:` is no way out
         try:
             if "run" in request:
                 exec(compile(plain(request["run"]), request["name"], "exec"), self.main.__dict__)
@@ -120,7 +129,9 @@ class Program:
                 return encode(self._of(request["get"]))
             function = self.probes.get(request["call"]) or self._of(request["call"])
             if not callable(function):
-                raise TypeError(f"`{request['call']}` is a {type(function).__name__}, no function any more")
+                raise TypeError(
+                    f"`{request['call']}` is a {type(function).__name__}, no function any more"
+                )
             return encode(function(*decode(request["args"])))
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -145,7 +156,9 @@ def main() -> None:
     for line in requests:
         try:
             answer = {"value": program.meet(json.loads(line))}
-        except BaseException as error:  # SystemExit, too: a cell that ends Python politely only ends itself
+        except (
+            BaseException
+        ) as error:  # SystemExit, too: a cell that ends Python politely only ends itself
             answer = {"error": [type(error).__name__, str(error)[:2000]]}
         try:
             sys.stdout.flush()
