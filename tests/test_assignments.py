@@ -296,6 +296,17 @@ def test_wrong_answers(name, changes, lost, words, how):
     assert found == lost, (found, messages)
 
 
+def test_the_teaching_page_has_the_table_right():
+    page = (ROOT / "book" / "teaching.md").read_text()
+    for name in NAMES:
+        told = assignments.load(name)
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| {name} |")]
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert told.title.endswith(cells[1])
+        assert [int(cells[-2]), float(cells[-1])] == [told.minutes, sum(told.points().values())]
+        assert [f"]({chapter}.ipynb)" in cells[-3] for chapter in told.chapters] == [True]
+
+
 def test_enough_wrong_answers():
     assert all(sum(wrong[0] == name for wrong in WRONG) >= 4 for name in NAMES)
 

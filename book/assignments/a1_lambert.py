@@ -205,8 +205,8 @@ assert harms(n_retain, n_forget, r, 1.001 * my_border, lam), "Just above the bor
 # ## Question 6: the formula
 #
 # Your border has a closed form. Vary $|R|$, $|F|$, $r$ and $\lambda$ one at a time and see what it depends on. Then
-# derive it: for small weights $w \approx A/\lambda$, so near the border $A_D - A_R \approx A_R - A_{DA}$. (That this
-# border is *exact*, for every ridge, is a theorem of this book: the chapter "One dimension" has its proof.)
+# derive it: for small weights $w \approx A/\lambda$, so near the border $A_D - A_R \approx A_R - A_{DA}$. (The
+# formula turns out to be *exact*, for every ridge; your bisection shows it on one problem. Can you prove it?)
 
 
 # %% tags=["answer"] question="q6"

@@ -25,7 +25,7 @@
 # %% tags=["assignment"]
 minutes = 60
 needs = ["torch"]
-chapters = ["question", "ascent_fails"]
+chapters = ["question"]
 
 # %% tags=["seed"]
 ASSIGNMENT = "a3"

@@ -30,6 +30,10 @@ from unlearning.errors import Refused
 from unlearning.files import only_one, write_whole
 
 RESTARTS = 3  # new processes for a submission whose code ends its own; the cell that did it is then left out
+_PLAIN = {
+    "BlockingIOError": "more processes than allowed",
+    "MemoryError": "more memory than allowed",
+}
 LARGEST = 20 << 20  # bytes of a submission's file
 
 
@@ -152,7 +156,8 @@ class Student:
             if (
                 not expected
             ):  # neither an answer that is not there yet nor one that a public test refuses
-                self.notes[f"code cell {at}: {error.kind}: {error.message}"] = None
+                told = _PLAIN.get(error.kind, error.message)
+                self.notes[f"code cell {at}: {error.kind}: {told}"] = None
         except Ended as error:
             self.stop()
             if time.monotonic() > self._until:

@@ -21,8 +21,8 @@ CANVAS = (
 STYLE = """
 :root { color-scheme: light dark } body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3rem .6rem; vertical-align: top; border-bottom: 1px solid #8886 }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums } .wide { overflow-x: auto }
-.bar { display: inline-block; height: .8em; background: #d55e00; min-width: 1px } .bar.ok { background: #0173b2 }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } td { overflow-wrap: anywhere }
+.bar { display: inline-block; height: .8em; background: #d55e00 } .bar.ok { background: #0173b2 }
 pre { white-space: pre-wrap; overflow-wrap: anywhere } .quiet { opacity: .7 }
 """
 
@@ -246,9 +246,10 @@ def page(assignment: Assignment, results: list[Result], held: dict[str, bool], h
     )
     parts = [f"<h1>{e(assignment.title)}</h1>", _distribution([r.total for r in graded], possible)]
     parts.append(
-        "<h2>Tests that fail most</h2><p>Beside each: the sentence that most of those students read.</p>"
+        "<h2>Tests that fail most</h2><p>Of the submissions that could be run. Beside each: the two sentences that most of those students read.</p>"
     )
-    rows = "".join(_failing(marks, len(graded)) for marks in _by_test(graded))
+    run = [r for r in graded if r.status == "graded"]
+    rows = "".join(_failing(marks, len(run)) for marks in _by_test(run))
     parts.append(
         f'<table><tr><th>question</th><th>test</th><th class="n">fail</th><th>most read</th></tr>{rows}</table>'
     )
@@ -311,14 +312,14 @@ def _by_test(results: list[Result]) -> list[list[Mark]]:
 
 
 def _failing(marks: list[Mark], of: int) -> str:
-    failed = [m for m in marks if m.earned < m.points]
-    said, times = Counter(m.message for m in failed).most_common(1)[0]
-    bar = f'<span class="bar" style="width:{4 * len(failed) / of:.2f}rem"></span> {len(failed)}'
-    e = html.escape
-    return (
-        f'<tr><td>{e(marks[0].question)}</td><td>{e(marks[0].test)}</td><td class="n">{bar}</td>'
-        f'<td>{e(said[:400])} <span class="quiet">({times}×)</span></td></tr>'
+    failed, e = [m for m in marks if m.earned < m.points], html.escape
+    said = "<br>".join(
+        f'{e(message[:400])} <span class="quiet">({times}×)</span>'
+        for message, times in Counter(m.message for m in failed).most_common(2)
     )
+    bar = f'<span class="bar" style="width:{4 * len(failed) / of:.2f}rem"></span> {len(failed)}'
+    told = f"<td>{e(marks[0].question)}</td><td>{e(marks[0].test)}</td>"
+    return f'<tr>{told}<td class="n">{bar}</td><td>{said}</td></tr>'
 
 
 def written(assignment: Assignment, results: list[Result]) -> str:

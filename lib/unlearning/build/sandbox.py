@@ -33,6 +33,7 @@ from unlearning.build import submission
 _USERS = (
     itertools.count()
 )  # a number for each process, so that two that run side by side are two users
+_END_ALL = "import os, sys; os.setuid(int(sys.argv[1])); os.kill(-1, 9)"
 _ALIVE: set = set()  # the sessions that run
 _MARK = "UNLEARNING_SUBMISSION"  # environment variable by which left-over processes are found
 
@@ -115,7 +116,7 @@ class Session:
         self.printed, self.output = 0, b""  # bytes printed; the first of them
         self.deadline = time.monotonic() + limits.seconds
         self.mark = uuid.uuid4().hex
-        self.uid = 60000 + next(_USERS) % 5000 if how != "none" and os.geteuid() == 0 else None
+        self.uid = _free_user() if how != "none" and os.geteuid() == 0 else None
         self.folder = Path(tempfile.mkdtemp(prefix="submission-"))
         program = [
             sys.executable,
@@ -222,6 +223,8 @@ class Session:
     def close(self) -> None:
         """Ends the process and all that it started, waits until they are gone, and removes the scratch folder."""
         _ALIVE.discard(self)
+        if self.how == "user":  # all of them at one stroke, as that user
+            subprocess.run([sys.executable, "-I", "-S", "-c", _END_ALL, str(self.uid)], check=False)
         for _ in range(20):  # what is killed may have started more in the meantime
             if not _kill([*_descendants(self.process.pid), *self._marked()]):
                 break
@@ -257,6 +260,18 @@ def end_all() -> None:
         _kill(_descendants(session.process.pid))
         with contextlib.suppress(ProcessLookupError):
             session.process.kill()
+
+
+def _free_user() -> int:
+    """A user id that belongs to nobody and runs nothing, for one session (a range that Linux systems leave unused)."""
+    busy = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            busy.add(process.uids().real)
+    while True:
+        uid = 60600 + (os.getpid() + next(_USERS)) % 500
+        if uid not in busy:
+            return uid
 
 
 def _kill(processes: list[psutil.Process]) -> bool:
