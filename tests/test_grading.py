@@ -90,7 +90,7 @@ HOSTILE = {
     "a fork that goes on": ("import os; os.fork()", 13, ""),
     "garbage for the grader": ("import os\nfor fd in range(3, 9):\n    try: os.write(fd, b'{\"value\": 1}\\n' * 3)\n    except OSError: pass", 13, "unreadable|"),
     "deep answer": ("import json\n\ndef pulls(*a):\n    x = []\n    for _ in range(10**5): x = [x]\n    return x", 11, ""),
-    "a large answer": ("def pulls(*a):\n    import numpy\n    return numpy.zeros(10**7)", 11, "returned more than 16 MB"),
+    "a large answer": ("def pulls(*a):\n    import numpy\n    return numpy.zeros(3 * 10**6)", 11, "returned more than 16 MB"),
     "an object that equals everything": (
         "class Yes:\n    def __eq__(self, other): return True\n    __lt__ = __gt__ = __le__ = __ge__ = __eq__\n\ndef pulls(*a): return Yes()", 11, "",
     ),
@@ -410,6 +410,17 @@ def test_canvas(tmp_path):
 def test_what_is_no_notebook(data, suffix, words):
     with pytest.raises(ValueError, match=words):
         grading.read_submission(data, suffix)
+
+
+def test_no_code_for_a_terminal_reaches_the_teacher(how):
+    code = "raise ValueError('\\x1b[2J' + 'x' * 9999 + chr(10))"
+    cells = [c.source for c in solved() if c.kind == "code"]
+    cells = [s if "def pulls" not in s else f"def pulls(*_):\n    {code}" for s in cells]
+    marks, notes = grading.grade(assignments.load("a1"), [code, *cells], 1, QUICK, how)
+    told = [notes[0], marks[0].message]
+    assert all("ValueError" in text and text.isprintable() and len(text) < 700 for text in told), (
+        told
+    )
 
 
 def test_finding_submissions(tmp_path):

@@ -6,6 +6,7 @@
     unlearning notebooks [DIR]                                           all chapters as .ipynb, for papermill or Jupyter
     unlearning assignment [NAME] [--roster CSV]                          versions for students, teachers, autograder
     unlearning grade NAME DIR [--help]                                   grade a class: points, reasons, one page
+    unlearning figures [FILE.zip]                                        the built book's figures for slides
     unlearning experiment --preset P [--help]                            train ensembles, unlearn, score
     unlearning pack --from RUN [--out DIR]                               an experiment's oracles as a few small files
     unlearning score [PACK [FILE…]]                                      compare your own unlearned models with them
@@ -29,6 +30,7 @@ COMMANDS = {
         "unlearning.build.assignments",
         "an assignment's versions for students, teachers and the autograder",
     ),
+    "figures": ("unlearning.build.figure_pack", "the built book's figures for slides, in one zip"),
     "grade": ("unlearning.build.grading", "grade a class's submissions of an assignment"),
     "experiment": (
         "unlearning.experiment.runner",

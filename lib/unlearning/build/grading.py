@@ -157,7 +157,7 @@ class Student:
                 not expected
             ):  # neither an answer that is not there yet nor one that a public test refuses
                 told = _PLAIN.get(error.kind, error.message)
-                self.notes[f"code cell {at}: {error.kind}: {told}"] = None
+                self.notes[_printable(f"code cell {at}: {error.kind}: {told}")] = None
         except Ended as error:
             self.stop()
             if time.monotonic() > self._until:
@@ -240,18 +240,26 @@ def _message(test, student: Student, reference: Reference, seed: int) -> str:
     try:
         test(student, reference, seed)
     except AssertionError as error:
-        return str(error) or "not what it should be"
+        return _printable(str(error) or "not what it should be")
     except CodeError as error:
-        if error.kind == "NotImplementedError":
-            return error.message
-        return f"your code raised {error.kind}: {error.message}"
+        unanswered = error.kind == "NotImplementedError"
+        return _printable(
+            error.message if unanswered else f"your code raised {error.kind}: {error.message}"
+        )
     except Ended as error:
         return f"your code could not be asked: {error}"
     except (
         Exception
     ) as error:  # a value that no test expects, such as None or a text in place of an array
-        return f"your code returned something of another kind than asked for ({type(error).__name__}: {error})"
+        told = f"{type(error).__name__}: {error}"
+        return _printable(f"your code returned something of another kind than asked for ({told})")
     return ""
+
+
+def _printable(text: str) -> str:
+    """A text that submissions had a hand in, on one line, of limited length, without codes for a terminal."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= 600 else text[:600] + " …"
 
 
 def read_submission(data: bytes, suffix: str) -> list[tuple[str, str]]:

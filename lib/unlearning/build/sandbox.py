@@ -117,35 +117,26 @@ class Session:
         self.deadline = time.monotonic() + limits.seconds
         self.mark = uuid.uuid4().hex
         self.uid = _free_user() if how != "none" and os.geteuid() == 0 else None
+        others = 0 if how != "none" else _threads()  # the limit counts them, too
+        program = Path(submission.__file__).read_text()
+        command = [sys.executable, "-I", "-c", program, str(limits.cell_seconds)]
+        rights = {
+            "memory": limits.memory,
+            "processes": limits.processes + others,
+            "file": limits.scratch,
+            "uid": self.uid,
+        }
         self.folder = Path(tempfile.mkdtemp(prefix="submission-"))
-        program = [
-            sys.executable,
-            "-I",
-            "-c",
-            Path(submission.__file__).read_text(),
-            str(limits.cell_seconds),
-        ]
         self.process = subprocess.Popen(
-            [*(_bubble(limits.scratch) if how == "bwrap" else []), *program],
+            [*(_bubble(limits.scratch) if how == "bwrap" else []), *command],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
             cwd=self.folder, start_new_session=True, env=self._environment(),
         )  # fmt: skip
         _ALIVE.add(self)
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            os.set_blocking(stream.fileno(), False)
-        others = (
-            0 if how != "none" else sum(p.num_threads() for p in _mine())
-        )  # the limit counts them, too
-        file, processes = limits.scratch, limits.processes + others
         try:
-            self.ask(
-                confine={
-                    "memory": limits.memory,
-                    "processes": processes,
-                    "file": file,
-                    "uid": self.uid,
-                }
-            )
+            for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+                os.set_blocking(stream.fileno(), False)
+            self.ask(confine=rights)
         except BaseException:
             self.close()
             raise
@@ -296,14 +287,13 @@ def _runs(process: psutil.Process) -> bool:
     return False
 
 
-def _mine() -> list[psutil.Process]:
-    """All processes of this user."""
-    found = []
+def _threads() -> int:
+    """How many threads this user runs."""
+    count = 0
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.uids().real == os.getuid() and process.num_threads():
-                found.append(process)
-    return found
+            count += process.num_threads() if process.uids().real == os.getuid() else 0
+    return count
 
 
 # What `measure` lets a confined process try; each function returns True if it got through.
