@@ -5,7 +5,7 @@ BIN := .venv/bin
 # pip's own settings; a shared cache is fine, a user's site packages are not
 export PYTHONNOUSERSITE := 1
 
-.PHONY: book quick test bench notebooks picture lock clean
+.PHONY: book quick test bench notebooks assignment grade picture lock clean
 
 book: .venv/installed ## execute what changed and render to _build/html
 	@$(BIN)/unlearning build
@@ -22,6 +22,12 @@ bench: .venv/installed ## speed as side-by-side ratios, one JSON line per figure
 
 notebooks: .venv/installed ## every chapter as .ipynb in notebooks/, for papermill or Jupyter
 	@$(BIN)/unlearning notebooks notebooks
+
+assignment: .venv/installed ## NAME=a2 [ROSTER=roster.csv]: an assignment's versions, in assignments/a2
+	@$(BIN)/unlearning assignment $(NAME) $(if $(ROSTER),--roster $(ROSTER))
+
+grade: .venv/installed ## NAME=a2 SUBMISSIONS=dir [ROSTER=roster.csv]: points, reasons and one page, in grades/a2
+	@$(BIN)/unlearning grade $(NAME) $(SUBMISSIONS) $(if $(ROSTER),--roster $(ROSTER))
 
 picture: ## the README's picture, from the first page of the built book
 	@$(BIN)/python -c "from unlearning.build import overview; print(overview())"

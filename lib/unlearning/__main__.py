@@ -5,6 +5,9 @@
     unlearning sweep CHAPTER -p NAME=VALUES… --out DIR                   one chapter at many parameters, with an index
     unlearning params CHAPTER                                            what a chapter's parameters are
     unlearning notebooks [DIR]                                           all chapters as .ipynb, for papermill or Jupyter
+    unlearning assignment [NAME] [--roster CSV]                          versions for students, teachers, autograder
+    unlearning grade NAME DIR [--help]                                   grade a class: points, reasons, one page
+    unlearning figures [FILE.zip]                                        the built book's figures for slides
     unlearning experiment --preset P [--help]                            train ensembles, unlearn, score
     unlearning merge --from A B … --out DIR                               the shards of an experiment as one
     unlearning pack --from RUN [--out DIR]                               an experiment's oracles as a few small files
@@ -28,6 +31,12 @@ COMMANDS = {
     "sweep": ("unlearning.build.sweep", "one chapter at many parameters, with an index of results"),
     "params": ("unlearning.build.listing", "list a chapter's parameters"),
     "notebooks": ("unlearning.build.notebooks", "write all chapters as .ipynb without outputs"),
+    "assignment": (
+        "unlearning.build.assignments",
+        "an assignment's versions for students, teachers and the autograder",
+    ),
+    "figures": ("unlearning.build.figure_pack", "the built book's figures for slides, in one zip"),
+    "grade": ("unlearning.build.grading", "grade a class's submissions of an assignment"),
     "experiment": (
         "unlearning.experiment.runner",
         "train ensembles, unlearn, score; see its own --help",
