@@ -21,6 +21,7 @@ import yaml
 from unlearning import files
 from unlearning.__main__ import main
 from unlearning.build import chapters, single, sweep, sweep_index, sweep_points
+from unlearning.build.execute import ChapterFailed
 from unlearning.build.sweep_index import Run
 from unlearning.build.values import Parameter
 from unlearning.errors import Failed, Refused
@@ -418,6 +419,27 @@ def test_a_kernel_that_dies_is_a_failed_run(own_root, tmp_path):
     assert [r.parameters["n"] for r in runs if r.failure] == [8]
     assert "chapter toy, code cell 3 of 3: the kernel died" in runs[1].failure
     assert (tmp_path / "out" / runs[1].folder / "toy.ipynb").exists()
+
+
+@pytest.mark.parametrize(("failures", "tried"), [(2, 3), (3, 3)])
+def test_a_kernel_that_does_not_start_is_tried_again(failures, tried, root, tmp_path, monkeypatch):
+    """Jupyter's ports are chosen before they are taken: side by side, one kernel may find its port gone."""
+    calls = []
+
+    def execute(name, notebook, *_):
+        calls.append(name)
+        if len(calls) <= failures:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return notebook
+
+    monkeypatch.setattr(single, "execute", execute)
+    notebook = sweep.opened("toy", root).notebook
+    if failures == 3:
+        with pytest.raises(ChapterFailed, match="chapter toy, before its first cell: Kernel died"):
+            single.carry_out("toy", notebook, {}, {}, tmp_path)
+    else:
+        assert single.carry_out("toy", notebook, {}, {}, tmp_path)[1]["numbers"] == {}
+    assert len(calls) == tried and (tmp_path / "toy.ipynb").exists()
 
 
 # --- killed, interrupted, side by side -------------------------------------------------------------------------------

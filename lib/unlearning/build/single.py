@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
-from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 from unlearning.build import chapters
@@ -21,6 +20,8 @@ from unlearning.build.values import read_values
 from unlearning.errors import Refused
 from unlearning.files import ROOT
 from unlearning.page import ledger
+
+STARTS = 3  # attempts to start a kernel
 
 
 def run(name: str, values: dict[str, object], out: Path, root: Path = ROOT) -> dict:
@@ -65,23 +66,45 @@ def carry_out(
     parameters: all of them; values: those that differ from the defaults; report(name) is called before each code cell.
     Raises ChapterFailed for an exception in a cell, a warning or a kernel that died; what ran is then in NAME.ipynb.
     """
-    begun = []
     try:
-        done = execute(name, notebook, values, folder, lambda: (begun.append(name), report(name)))
+        done = _started(name, notebook, values, folder, report)
     except ChapterFailed as error:
         save(error.notebook, folder / f"{name}.ipynb")
         raise
-    except DeadKernelError:
-        save(notebook, folder / f"{name}.ipynb")
-        cells = code_cells(notebook) + bool(values)
-        text = (
-            f"chapter {name}, code cell {len(begun)} of {cells}: the kernel died (out of memory?)"
-        )
-        raise ChapterFailed(text, notebook) from None
     save(done, folder / f"{name}.ipynb")
     record = {"chapter": name, "parameters": parameters, **contents(name, done)}
     (folder / "results.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return done, record
+
+
+def _started(
+    name: str,
+    notebook: NotebookNode,
+    values: dict[str, object],
+    folder: Path,
+    report: Callable[[str], None],
+) -> NotebookNode:
+    """`execute`, tried again when no kernel came up: two that start at one moment may choose the same port."""
+    begun: list[str] = []
+
+    def began() -> None:
+        begun.append(name)
+        report(name)
+
+    for left in reversed(range(STARTS)):
+        try:
+            return execute(name, notebook, values, folder, began)
+        except RuntimeError as error:
+            if isinstance(error, ChapterFailed) or not str(error).startswith("Kernel"):
+                raise
+            if begun:
+                cells = code_cells(notebook) + bool(values)
+                text = f"code cell {len(begun)} of {cells}: the kernel died (out of memory?)"
+            elif not left:
+                text = f"before its first cell: {error}"
+            else:
+                continue
+            raise ChapterFailed(f"chapter {name}, {text}", notebook) from None
 
 
 def page(name: str, executed: NotebookNode, root: Path, scratch: Path) -> Path:
