@@ -21,6 +21,7 @@ import yaml
 from unlearning import files
 from unlearning.__main__ import main
 from unlearning.build import chapters, single, sweep, sweep_index, sweep_points
+from unlearning.build.execute import ChapterFailed
 from unlearning.build.sweep_index import Run
 from unlearning.build.values import Parameter
 from unlearning.errors import Failed, Refused
@@ -191,7 +192,7 @@ HOSTILE = [
     (["n=0.5..2"], False, "a bad range"),
     (["n=" + "9" * 5000 + "..1"], False, "a bad range"),
     (["n=95..100"], False, "n = '?100'? is not allowed"),
-    (["n=0..999999999999999999"], False, "1,000,000,000,000,000,000 points: a sweep has at most 1,000"),
+    (["n=0..999999999999999999"], False, "1,000,000,000,000,000,000 points: a sweep has at most 500"),
     (["rate=0..1"], False, "ranges are for whole numbers"),
     (["rate=nan"], False, "a finite number"),
     (["n=2.5"], False, "a whole number"),
@@ -205,7 +206,7 @@ HOSTILE = [
     (["sizes=[1][2]"], False, "put each value in brackets"),
     (["sizes=[]"], False, "a list, e.g."),
     (["sizes=[1,x]"], False, "a whole number"),
-    (["n=1..99", "rate=0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1"], False, "1,089 points: a sweep has at most 1,000"),
+    (["n=1..99", "rate=0,0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9,1"], False, "1,089 points: a sweep has at most 500"),
     (["n=1,2,3", "rate=0,1"], True, "differ in length: n 3, rate 2"),
     ([], True, "nothing to vary"),
 ]  # fmt: skip
@@ -249,7 +250,7 @@ def test_points_from_a_table(tmp_path):
         (b"n\n\xff\n", [], False, "cannot be read as CSV in UTF-8"),
         (b"n\n\x00\n", [], False, "line 2|cannot be read"),
         (b'n\n"1\n', [], False, "cannot be read as CSV"),
-        (b"n\n" + b"1\n" * 1001, [], False, "1,001 points"),
+        (b"n\n" + b"1\n" * 501, [], False, "501 points"),
         (b"n\n" + b"1\n" * 6_000_000, [], False, "at most 10,000,000 bytes"),
         (b"n\n1\n", ["n=2"], False, "n is given twice"),
         (b"n\n1\n", ["rate=0,1"], True, "leave one out"),
@@ -274,7 +275,7 @@ def test_tables_that_are_refused(content, axes, zipped, said, tmp_path):
         (["question", "-p", "forget=10,100000"], "5 to 600"),
         (["question", "-p", "seed=0..9", "-p", "seed=3"], "seed is given twice"),
         (["question", "-p", "seed=0..9", "-p", "rate=1", "--zip"], "differ in length"),
-        (["question", "-p", "seed=0..1000000"], "at most 1,000"),
+        (["question", "-p", "seed=0..1000000"], "at most 500"),
         (["question", "--from", "nowhere.csv"], "give CSV"),
         (["question", "-p", "seed=1", "--jobs", "0"], "give at least 1"),
         (["question", "-p", "seed=1", "--jobs", "-2"], "give at least 1"),
@@ -418,6 +419,27 @@ def test_a_kernel_that_dies_is_a_failed_run(own_root, tmp_path):
     assert [r.parameters["n"] for r in runs if r.failure] == [8]
     assert "chapter toy, code cell 3 of 3: the kernel died" in runs[1].failure
     assert (tmp_path / "out" / runs[1].folder / "toy.ipynb").exists()
+
+
+@pytest.mark.parametrize(("failures", "tried"), [(2, 3), (3, 3)])
+def test_a_kernel_that_does_not_start_is_tried_again(failures, tried, root, tmp_path, monkeypatch):
+    """Jupyter's ports are chosen before they are taken: side by side, one kernel may find its port gone."""
+    calls = []
+
+    def execute(name, notebook, *_):
+        calls.append(name)
+        if len(calls) <= failures:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return notebook
+
+    monkeypatch.setattr(single, "execute", execute)
+    notebook = sweep.opened("toy", root).notebook
+    if failures == 3:
+        with pytest.raises(ChapterFailed, match="chapter toy, before its first cell: Kernel died"):
+            single.carry_out("toy", notebook, {}, {}, tmp_path)
+    else:
+        assert single.carry_out("toy", notebook, {}, {}, tmp_path)[1]["numbers"] == {}
+    assert len(calls) == tried and (tmp_path / "toy.ipynb").exists()
 
 
 # --- killed, interrupted, side by side -------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ from unlearning.build.values import read_values
 from unlearning.files import ROOT, new_folder, numbered
 from unlearning.page import ledger
 
+STARTS = 3  # attempts to start a kernel
+
 
 def run(
     name: str,
@@ -73,7 +75,7 @@ def carry_out(
     timeout: seconds for the chapter. Raises ChapterFailed as `execute` does; what ran is then in NAME.ipynb.
     """
     try:
-        done = execute(name, notebook, values, folder, lambda: report(name), timeout)
+        done = _started(name, notebook, values, folder, report, timeout)
     except ChapterFailed as error:
         save(error.notebook, folder / f"{name}.ipynb")
         raise
@@ -81,6 +83,32 @@ def carry_out(
     record = {"chapter": name, "parameters": parameters, **contents(name, done)}
     (folder / "results.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return done, record
+
+
+def _started(
+    name: str,
+    notebook: NotebookNode,
+    values: dict[str, object],
+    folder: Path,
+    report: Callable[[str], None],
+    timeout: float,
+) -> NotebookNode:
+    """`execute`, tried again when no kernel came up: two that start at one moment may choose the same port."""
+    begun: list[str] = []
+
+    def began() -> None:
+        begun.append(name)
+        report(name)
+
+    for left in reversed(range(STARTS)):
+        try:
+            return execute(name, notebook, values, folder, began, timeout)
+        except RuntimeError as error:
+            if isinstance(error, ChapterFailed) or begun or not str(error).startswith("Kernel"):
+                raise
+            if not left:
+                text = f"chapter {name}, before its first cell: {error}"
+                raise ChapterFailed(text, notebook) from None
 
 
 def with_banner(

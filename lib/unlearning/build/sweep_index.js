@@ -86,18 +86,21 @@
     const n = number.value, p = parameter.value, title = (list) => list.options[list.selectedIndex].text;
     const points = runs.map((run, i) => ({ run, i, x: run.values[p], y: run.values[n] }))
       .filter((q) => q.x != null && q.y != null).map((q) => ({ ...q, y: Number(q.y) }));
-    const width = Math.max(300, plot.clientWidth), height = 300, left = 62, right = width - 12, top = 12, bottom = 248;
+    const width = Math.max(300, plot.clientWidth), height = 300, right = width - 12, top = 12, bottom = 248;
     const told = `${title(number)} against ${title(parameter)} in ${points.length} runs`;
     const svg = element("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": told });
     plot.replaceChildren(svg);
     if (!points.length) return;
-    const x = scale(points.map((q) => q.x), left, right), y = scale(points.map((q) => q.y), bottom, top);
+    const y = scale(points.map((q) => q.y), bottom, top);
+    const yTicks = apart(y.ticks.length > 1 ? even(y.low, y.high, y.log) : y.ticks, y.at, 18);
+    const left = 32 + 7 * Math.max(...yTicks.map((v) => short(v).length)); // room for the longest label
+    const x = scale(points.map((q) => q.x), left, right);
     const xTicks = x.ticks.length > 8 && x.low !== undefined ? even(x.low, x.high, x.log) : x.ticks;
     for (const v of apart(xTicks, x.at, 44)) {
       svg.append(element("line", { class: "axis", x1: x.at(v), x2: x.at(v), y1: bottom, y2: bottom + 5 }),
         element("text", { x: x.at(v), y: bottom + 19, "text-anchor": "middle" }, short(v)));
     }
-    for (const v of apart(y.ticks.length > 1 ? even(y.low, y.high, y.log) : y.ticks, y.at, 18)) {
+    for (const v of yTicks) {
       svg.append(element("line", { class: "grid", x1: left, x2: right, y1: y.at(v), y2: y.at(v) }),
         element("text", { x: left - 6, y: y.at(v) + 4, "text-anchor": "end" }, short(v)));
     }

@@ -194,17 +194,17 @@ def _conclusions(table: Table) -> str:
     for column in shown:
         name, told = column.name, [v[column.name] for v in table.values if column.name in v]
         changed = sum(name in flips for flips in table.flips)
-        default = _verdict(table.values[0].get(name)) if table.sound else "…"
-        text = name if column.kind == "claim" else name.partition(": ")[2]
-        count = f"{len(told) - changed} of {len(told)}" if table.sound else "…"
+        known = table.sound and name in table.values[0]
+        default = _verdict(table.values[0][name]) if known else "…"
+        text = "" if column.kind == "claim" else " " + html.escape(name.partition(": ")[2])
+        count = f"{len(told) - changed} of {len(told)}" if known else "…"
         holds = f"{told.count(True)} of {len(told)}" if column.kind == "check" else ""
         rows.append(
-            f'<tr class="{column.kind}{" flips" * (changed > 0)}"><th scope="row">{html.escape(column.title)}</th>'
-            f"<td>{html.escape(text) if column.kind == 'check' else ''}</td><td>{default}</td>"
-            f"<td>{count}{' · depends' * (changed > 0)}</td><td>{holds}</td></tr>"
+            f'<tr class="{column.kind}{" flips" * (changed > 0)}"><th scope="row"><b>{html.escape(column.title)}</b>'
+            f"{text}</th><td>{default}</td><td>{count}{' · depends' * (changed > 0)}</td><td>{holds}</td></tr>"
         )
     return (
-        '<div class="wide"><table class="conclusions"><thead><tr><th scope="col">claim</th><th scope="col">check</th>'
+        '<div class="wide"><table class="conclusions"><thead><tr><th scope="col">claim, check</th>'
         '<th scope="col">default</th><th scope="col">as by default in</th><th scope="col">holds in</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )

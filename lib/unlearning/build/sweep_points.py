@@ -17,7 +17,7 @@ from unlearning.build.chapters import named
 from unlearning.build.values import Parameter, coerce
 from unlearning.errors import Refused
 
-LIMIT = 1000  # points of one sweep: an index of more rows is no longer read
+LIMIT = 500  # points of one sweep: an index of more rows (10 MB) is no longer read
 LARGEST = 10**7  # bytes of a table: a thousand points need far less
 _LISTS = re.compile(r"\s*\[[^\[\]]*\]\s*(,\s*\[[^\[\]]*\]\s*)*")
 
