@@ -163,22 +163,22 @@ def check_forget_sets(stages: Sequence[Context]) -> None:
     Too few models have no components; and what a pilot chose, with a few of them, is not what the whole run would
     choose. A set that is there already is checked here, too (Damaged).
     """
-    most = 0
+    most, known = 0, set()
     for stage in stages:
         most = max(most, stage.preset.models)  # pretrained models when this stage chooses its sets
-        for name in stage.preset.forget_sets:
+        for name in (name for name in stage.preset.forget_sets if name not in known):
+            known.add(name)
             if not name.startswith("pc") and not stage.preset.scored_near:
                 continue
             if most < 3:
                 raise Refused(
                     f"{name}: chosen by the margins of the pretrained models; give at least 3 --models, not {most}"
                 )
-            if not _set_file(name, stage).exists():
-                continue
-            if (had := read_set(name, stage)["models"]) < most:
+            path = _set_file(name, stage)
+            if path.exists() and (had := read_set(name, stage)["models"]) < most:
                 raise Refused(
-                    f"{_set_file(name, stage)} was chosen by {had} models, this run would choose by {most}; choose a "
-                    f"new --out folder, or delete that file and margins/{name}: they are then made again"
+                    f"{path} was chosen by {had} models, this run would choose by {most}; choose a new --out folder, "
+                    f"or delete that file and margins/{name}: they are then made again"
                 )
 
 
