@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
     except MemoryError as error:
         return _ended(1, f"out of memory: {one_line(error) or 'ask for less'}")
     except KeyboardInterrupt as error:
-        told = "interrupted; what was finished is kept, the same command goes on from there"
+        told = "interrupted; what was finished is kept"
         return _ended(130, "; ".join([told, *getattr(error, "__notes__", ())]))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from unlearning.datasets import Data, checked_file, find_root
-from unlearning.errors import Refused
+from unlearning.errors import Refused, short
 
 FORGET_SETS = (
     "random-K, pc1-top-K, pc2-top-K, pc1-ends-K, pc2-ends-K, "
@@ -73,9 +73,9 @@ def forget_set(
                 f"{name}: the published sets index all of CIFAR-10's 50,000 images, this run has {points}"
             )
         return checked_indices(_published(int(match[1]), root), points, name)
-    match = re.fullmatch(r"(random|pc1-top|pc2-top|pc1-ends|pc2-ends)-([1-9]\d*)", name)
+    match = re.fullmatch(r"(random|pc1-top|pc2-top|pc1-ends|pc2-ends)-([1-9][0-9]{0,8})", name)
     if not match:
-        raise Refused(f"unknown forget set {name!r}; choose {FORGET_SETS}")
+        raise Refused(f"unknown forget set {short(name, 60)!r}; choose {FORGET_SETS}")
     kind, size = match[1], int(match[2])
     if size > points - 2:
         raise Refused(f"{name}: {size} of {points} training points; at least two must be retained")

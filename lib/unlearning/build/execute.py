@@ -5,6 +5,7 @@ process group), and kills that group when the time is over, a cell shows too muc
 """
 
 import argparse
+import logging
 import math
 import os
 import signal
@@ -60,6 +61,10 @@ class ChapterFailed(Failed):
     def __init__(self, text: str, notebook: NotebookNode):
         super().__init__(text)
         self.notebook = notebook
+
+
+# What papermill and nbclient say of a chapter's end ("Kernel died …") is said here, with chapter and cell.
+logging.getLogger("papermill").addHandler(logging.NullHandler())
 
 
 @dataclass
@@ -172,11 +177,13 @@ def execute(
     if error is not None:
         raise error
     for at, cell in enumerate(done.cells):
+        where = f"chapter {name}, cell {at + 1} ({_first_line(cell.source)})"
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
-                where = f"cell {at + 1} ({_first_line(cell.source)})"
-                told = f"wrote to stderr: {short(output.text, 300)}"
-                raise ChapterFailed(f"chapter {name}, {where} {told}", done)
+                raise ChapterFailed(f"{where} wrote to stderr: {short(output.text, 300)}", done)
+            allowed = "raises-exception" in cell.metadata.get("tags", [])
+            if output.output_type == "error" and not allowed:  # papermill overlooks SystemExit(0)
+                raise ChapterFailed(f"{where}: {output.ename}: {short(output.evalue, 300)}", done)
     return done
 
 

@@ -202,17 +202,16 @@ def check_forget_sets(stages: Sequence[Context]) -> None:
             if name in chosen or not (name.startswith("pc") or stage.preset.scored_near):
                 continue
             chosen.add(name)
-            if first := choosers(stage.preset.name, name):
-                most = min(most, first)
-            if most < 3:
+            needed = min(most, choosers(stage.preset.name, name) or most)
+            if needed < 3:
                 raise Refused(
-                    f"{name}: chosen by the margins of the pretrained models; give at least 3 --models, not {most}"
+                    f"{name}: chosen by the margins of the pretrained models; give at least 3 --models, not {needed}"
                 )
             if not _set_file(name, stage).exists():
                 continue
-            if (had := read_set(name, stage)["models"]) < most:
+            if (had := read_set(name, stage)["models"]) < needed:
                 raise Refused(
-                    f"{_set_file(name, stage)} was chosen by {had} models, this run would choose by {most}; choose a "
+                    f"{_set_file(name, stage)} was chosen by {had} models, this run would choose by {needed}; choose a "
                     f"new --out folder, or delete that file and margins/{name}: they are then made again"
                 )
 

@@ -356,7 +356,8 @@ def read(name: str, folder: Path = FOLDER) -> Pack:
         sound = (
             _is_meta(meta)
             and found.oracle.shape[1:] == points.shape == found.source.shape
-            and (points.dtype.kind, found.source.dtype.kind) == ("i", "i")
+            and own["oracle"].dtype.kind == shared["pretrained"].dtype.kind == "f"
+            and points.dtype.kind == found.source.dtype.kind == "i"
             and (shared["points"][at] == points).all()
             and sum(meta["groups"].values()) == len(points)
             and 1 < min(len(found.oracle), len(found.pretrained))
