@@ -121,13 +121,42 @@ def load(scale: str) -> pd.DataFrame:
     """
     if scale not in ("laptop", "desk", "paper"):
         raise ValueError(f"unknown scale {scale!r}: choose laptop, desk or paper")
-    frame = table(recorded(preset=scale))
-    if frame.empty:
-        return frame.assign(kind="", repeat=False, q=0.0, outcome="")
-    frame = criteria.judged(frame)
+    return _named(criteria.judged(table(recorded(preset=scale))))
+
+
+def live_table(records: list[dict]) -> pd.DataFrame:
+    """The records of `live` as a judged table like that of `load`; nothing counts as a repeat."""
+    return _named(criteria.judged(table(records))).assign(repeat=False)
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
     frame["kind"] = [kind(name) for name in frame.forget_set]
     frame["repeat"] = (frame.method == "ga") & (frame.lr > 0) & (frame.lr <= NO_STEP)
     return frame
+
+
+def distinct(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the paper's grid, each trajectory once, and the pretrained models.
+
+    As `paper_grid`, but the step sizes up to NO_STEP, which repeat BatchNorm's drift, are represented by step size 0.
+    """
+    own_statistics = (frame.method == "ga") & (frame.batchnorm == "train")
+    once = own_statistics & (frame.lr == 0)
+    told = frame.assign(lr=frame.lr.where(~once, NO_STEP))  # step size 0 passes for the smallest
+    kept = paper_grid(told[~frame.repeat])
+    drift = (kept.method == "ga") & (kept.lr == NO_STEP)
+    return kept.assign(lr=kept.lr.where(~drift, 0.0))
+
+
+def scale_title(scale: str) -> str:
+    """What the records of a scale are, for the title of a figure: images, pixels, accuracy; or that it was not run."""
+    found = recorded(preset=scale, method="nothing")
+    if not found:
+        return f"preset {scale}: not run"
+    one = found[-1]
+    pixels = 32 // one["pool"]  # CIFAR-10's images are 32 pixels wide
+    right = np.mean([r["groups"]["val"]["accuracy"] for r in found])
+    return f"{one['train_size']:,} images at {pixels}×{pixels}, {right:.0%} validation accuracy"
 
 
 def paper_grid(frame: pd.DataFrame) -> pd.DataFrame:

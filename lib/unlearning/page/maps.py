@@ -4,11 +4,13 @@ One marker is one configuration at one stopping time.
 """
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.colors import LogNorm
 
 from unlearning.methods import METHODS
 from unlearning.page import evidence, figures
+from unlearning.page.criteria import DEFAULT, Criteria, limit
 
 MARKERS = {name: method.marker for name, method in METHODS.items() if name != "nothing"} | {
     "retrain": "P"
@@ -81,26 +83,58 @@ def draw(ax: plt.Axes, frame: pd.DataFrame, y: str = "val", size: float = 30) ->
     )
 
 
-def zones(
-    ax: plt.Axes, start: pd.Series, tolerance: float, y: str = "val"
+def limits(
+    ax: plt.Axes, start: pd.Series, y: str = "val", criteria: Criteria = DEFAULT
 ) -> tuple[float, float, float]:
-    """Draws the criteria of `evidence.judge` as dotted lines; returns (forgotten up to x, moved up to x, intact to y).
+    """Draws what `criteria.judged` asks of the scores as dotted lines: (forgotten to x, partly to x, intact to y), nats.
 
-    start: the pretrained row of the table; tolerance in nats. A map shows one of the two groups that must be intact.
+    start: the pretrained row of the table. A map shows one of the two groups that must be intact, in one direction, and
+    no accuracy: a marker below the line may still be broken.
     """
-    forgotten, moved = start.forget_floor + tolerance, start.forget - tolerance
-    intact = start[f"{y}_floor"] + tolerance
-    for x in (forgotten, moved):
-        ax.plot(
-            [x, x],
-            [-0.3, intact],
-            color=figures.COLORS["accent"],
-            linestyle=":",
-            linewidth=1.2,
-            zorder=1,
-        )
-    ax.axhline(intact, color=figures.COLORS["accent"], linestyle=":", linewidth=1.2, zorder=1)
-    return forgotten, moved, intact
+    gap = start.forget - start.forget_floor
+    forgotten, partial = (
+        start.forget_floor + share * gap for share in (criteria.forgotten, criteria.partial)
+    )
+    intact = start[f"{y}_floor"] + limit(int(start.models), criteria.shift_sd)
+    look = {"color": figures.COLORS["accent"], "linestyle": ":", "linewidth": 1.2, "zorder": 1}
+    for x in (forgotten, partial):
+        ax.plot([x, x], [-0.3, intact], **look)
+    ax.axhline(intact, **look)
+    return forgotten, partial, intact
+
+
+def absent(what: str, width: float = 4.4, height: float = 3.3) -> plt.Figure:
+    """An empty panel that says what was not run. Call it inside `figures.style()`."""
+    figure, ax = figures.panel(width=width, height=height)
+    ax.set(xticks=[], yticks=[])
+    ax.text(0.5, 0.5, f"{what}\nnot run", ha="center", va="center", transform=ax.transAxes)
+    return figure
+
+
+def shades(rates: list[float]) -> dict[float, tuple]:
+    """A colour for each step size, dark to light."""
+    colors = plt.get_cmap(figures.SEQUENTIAL)(np.linspace(0.05, 0.9, len(rates)))
+    return dict(zip(rates, colors, strict=True))
+
+
+def lines(
+    ax: plt.Axes,
+    runs: pd.DataFrame,
+    y: str,
+    x: str = "epoch",
+    start: pd.Series | None = None,
+    style: str = "-",
+) -> None:
+    """One line for each step size in `runs`, column y against column x; from `start` at x = 0 where it is given."""
+    rates = sorted(runs.lr.unique())
+    for k, (rate, color) in enumerate(shades(rates).items()):
+        path = runs[runs.lr == rate].sort_values(x)
+        at, value = list(path[x]), list(path[y])
+        if start is not None:
+            at, value = [0, *at], [start[y], *value]
+        marker = "osD^vP*"[k % 7]
+        ax.plot(at, value, style, marker=marker, ms=5, lw=1.5, color=color, mec=figures.INK, mew=0.4,
+                label="0 (drift)" if rate == 0 else f"{rate:g}")  # fmt: skip
 
 
 def reference(ax: plt.Axes, rows: pd.DataFrame, y: str = "val", size: float = 30) -> None:
