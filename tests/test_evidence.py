@@ -273,6 +273,17 @@ def test_each_trajectory_counts_once():
         ("nothing", 0.0), ("ga", 0.0), ("ga", 5e-4), ("gda", 5e-5)]  # fmt: skip
 
 
+def test_a_map_shows_no_accuracy():
+    """A run that lost half of its retain accuracy is broken, and looks fine to who reads scores alone."""
+    lost = record(GA, 3, 1.0, 0.6, 0.6)
+    lost["groups"]["retain"]["accuracy"] = 0.1
+    for g in evidence.GROUPS:
+        lost["groups"][g]["unlearned_to_oracle"]["p95"] = 0.6
+    judged = criteria.judged(evidence.table([NOTHING, lost]))
+    assert judged.outcome.tolist()[1] == "breaks"
+    assert evidence.scores_alone(judged).outcome.tolist()[1] == "forgets"
+
+
 def test_a_scale_without_records_breaks_nothing(folder):
     frame = evidence.load("paper")
     assert frame.empty and evidence.distinct(frame).empty

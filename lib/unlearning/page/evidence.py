@@ -129,6 +129,16 @@ def live_table(records: list[dict]) -> pd.DataFrame:
     return _named(criteria.judged(table(records))).assign(repeat=False)
 
 
+def scores_alone(frame: pd.DataFrame) -> pd.DataFrame:
+    """A judged table judged again as one reads a map: by the P95 values in the paper's direction and nothing else.
+
+    Without intervals, the other direction and accuracies. Beside `criteria.judged` it shows what these are for.
+    """
+    ends = ("_low", "_high", "_reverse", "_accuracy", "_oracle_accuracy")
+    extra = [f"{g}{end}" for g in GROUPS for end in ends]
+    return criteria.judged(frame.drop(columns=[*extra, "average"], errors="ignore"))
+
+
 def _named(frame: pd.DataFrame) -> pd.DataFrame:
     frame["kind"] = [kind(name) for name in frame.forget_set]
     frame["repeat"] = (frame.method == "ga") & (frame.lr > 0) & (frame.lr <= NO_STEP)

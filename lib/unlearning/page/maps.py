@@ -124,11 +124,16 @@ def lines(
     x: str = "epoch",
     start: pd.Series | None = None,
     style: str = "-",
+    rates: list[float] | None = None,
 ) -> None:
-    """One line for each step size in `runs`, column y against column x; from `start` at x = 0 where it is given."""
-    rates = sorted(runs.lr.unique())
-    for k, (rate, color) in enumerate(shades(rates).items()):
+    """One line for each step size in `runs`, column y against column x; from `start` at x = 0 where it is given.
+
+    rates: step sizes that have a look, so that two panels agree; None: those of `runs`.
+    """
+    for k, (rate, color) in enumerate(shades(rates or sorted(runs.lr.unique())).items()):
         path = runs[runs.lr == rate].sort_values(x)
+        if path.empty:
+            continue
         at, value = list(path[x]), list(path[y])
         if start is not None:
             at, value = [0, *at], [start[y], *value]
