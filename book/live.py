@@ -46,7 +46,7 @@ from unlearning import methods
 from unlearning.experiment import layout, presets
 from unlearning.klom import klom
 from unlearning.methods import steps
-from unlearning.page import criteria, evidence, figures
+from unlearning.page import criteria, evidence, figures, maps
 from unlearning.page.gluing import glue_numbers
 from unlearning.page.source import show_source
 
@@ -259,7 +259,7 @@ glue_numbers("live", near_rho=spearmanr(nearness, scores)[0], carriers=int(top.s
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Forget P95 (solid) and retain P95 (dotted) against step size times epochs, random set, 256 digits; thin blue: pretrained. With BatchNorm frozen (right) both step sizes fall on one curve, and early stopping is a point on it. As published (left), small steps need more epochs, and drift adds damage in every one.", "name": "live-path"}}
 everything = on_random[on_random.method == "ga"]
-figures.show(*panels.path_length(everything, start), alt=(
+figures.show(*maps.path_length(everything, start, "256 digits"), alt=(
     "Two panels of scores against step size times epochs. Right, with frozen BatchNorm, the two step sizes share one "
     "falling curve for forget and one rising curve for retain. Left the curves fan out: smaller step sizes have more "
     "retain damage at the same path length."))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from panels import live as panels
-from unlearning.page import criteria, evidence, figures
+from unlearning.page import criteria, evidence, figures, maps
 
 
 def row(method: str, lr: float, epoch: int, forget: float, retain: float, **more) -> dict:
@@ -53,7 +53,7 @@ def test_the_controls_are_three_lines_from_the_start():
 
 
 def test_path_length_is_step_size_times_epochs():
-    left, right = panels.path_length(RUNS[RUNS.method == "ga"], RUNS.iloc[0])
+    left, right = maps.path_length(RUNS[RUNS.method == "ga"], RUNS.iloc[0], "hand")
     x, y = next(d for d in data(right) if len(d[0]) == 2 and d[0][0] == 0.1)
     np.testing.assert_allclose(x, [0.1, 0.3])
     assert y == [7.0, 5.0]

@@ -170,7 +170,7 @@ def limits(frame: pd.DataFrame, shifts: list[float], title: str) -> Figure:
         ax.axvline(criteria.DEFAULT.shift_sd, color=figures.COLORS["accent"], ls=":", lw=1.2)
         ax.set(xlabel="shift that counts as damage (oracle sd)", ylabel="GA and GDA configurations")
         ax.set_title(title, size=9.5)
-        ax.legend()
+        ax.legend(loc="center right", bbox_to_anchor=(1, 0.3))
     return panel
 
 

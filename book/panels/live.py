@@ -110,27 +110,6 @@ def carriers(nearness: np.ndarray, scores: np.ndarray, same: np.ndarray) -> Figu
     return panel
 
 
-def path_length(ga: pd.DataFrame, start: pd.Series) -> list[Figure]:
-    """Forget and retain P95 against step size × epochs, BatchNorm in train mode (left) and frozen (right)."""
-    moved = ga[ga.lr > 0].assign(path=ga.lr * ga.epoch)
-    rates = sorted(moved.lr.unique())
-    with figures.style():
-        panels = []
-        for mode, title in (("train", "as published"), ("frozen", "BatchNorm frozen")):
-            rows = moved[moved.batchnorm == mode]
-            panel, ax = figures.panel()
-            for g, style in (("forget", "-"), ("retain", ":")):
-                maps.lines(ax, rows, g, x="path", style=style, rates=rates)
-                ax.axhline(start[g], color=figures.COLORS["pretrained"], lw=0.8, ls=style)
-            handles, names = ax.get_legend_handles_labels()
-            ax.legend(handles[: len(names) // 2], names[: len(names) // 2], title="step size",
-                      loc="upper left")
-            ax.set(xscale="log", xlabel="step size × epochs", ylabel="P95 (nats)", ylim=(0, 11.8))
-            ax.set_title(title)
-            panels.append(panel)
-    return panels
-
-
 def times(path: pd.DataFrame, read: pd.Series) -> pd.DataFrame:
     """One row for each stopping time: scores, accuracies, both judgements; read: the outcome as one reads a map."""
     return pd.DataFrame(

@@ -142,6 +142,31 @@ def lines(
                 label="0 (drift)" if rate == 0 else f"{rate:g}")  # fmt: skip
 
 
+def path_length(ga: pd.DataFrame, start: pd.Series, title: str) -> list[plt.Figure]:
+    """Forget and retain P95 against step size × epochs, BatchNorm in train mode (left) and frozen (right).
+
+    ga: gradient ascent on one forget set, both modes; start: the pretrained row. Thin blue: where it starts.
+    """
+    moved = ga[ga.lr > 0].assign(path=ga.lr * ga.epoch)
+    rates = sorted(moved.lr.unique())
+    with figures.style():
+        panels = []
+        for mode, told in (("train", "as published"), ("frozen", "BatchNorm frozen")):
+            rows = moved[moved.batchnorm == mode]
+            panel, ax = figures.panel()
+            for g, style in (("forget", "-"), ("retain", ":")):
+                lines(ax, rows, g, x="path", style=style, rates=rates)
+                ax.axhline(start[g], color=figures.COLORS["pretrained"], lw=0.8, ls=style)
+            handles, names = ax.get_legend_handles_labels()
+            half = len(names) // 2  # each step size has two lines
+            ax.legend(handles[:half], names[:half], ncols=3, loc="upper left", fontsize=8.5)
+            ax.set(xscale="log", xlabel="step size × epochs", ylabel="P95 (nats)", ylim=(0, 15.5))
+            ax.set_yticks(range(0, 12, 2))
+            ax.set_title(f"{told}\n{title}", size=9.5)
+            panels.append(panel)
+    return panels
+
+
 def reference(ax: plt.Axes, rows: pd.DataFrame, y: str = "val", size: float = 30) -> None:
     """Draws the authors' published numbers (rows of `evidence.published`) as hollow grey diamonds; larger: pretrained.
 
