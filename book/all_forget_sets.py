@@ -82,13 +82,15 @@ published = evidence.published()  # the authors' own numbers
 # Three small maps per forget set, one per method. SCRUB is the published one, which trains nothing
 # ([why](ascent_or_batchnorm.ipynb)). Grey diamonds: the authors' published numbers for the nearest of their sets.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Figure 6 from our records ({glue:text}`all_forget_sets_title`): forget KLoM against validation KLoM, one map per method; colours by cost as on the other maps, grey diamonds: published, dotted: limits. Only GA leaves the neighbourhood of the pretrained models.", "name": "all_forget_sets-val"}}
+# %% mystnb={"figure": {"caption": "The paper's Figure 6 from our records ({glue:text}`all_forget_sets_title`): forget KLoM against validation KLoM, one map per method; colours by cost as on the other maps, grey diamonds: published, dotted: limits. Only GA leaves the neighbourhood of the pretrained models.", "name": "all_forget_sets-val"}}
 slides, names = panels.small_multiples(grid, "val", published, title)
-figures.frames(slides, labels=names, name="forget set", alt=(
-    "Three small maps of validation against forget KLoM for gradient ascent, descent-ascent and SCRUB. Gradient ascent "
-    "spreads over the map; the other two sit on the pretrained models' circle."))
-glue_numbers("all_forget_sets", title=title,
-             provenance=evidence.provenance(evidence.recorded(preset=scale)) or "No record yet.")  # fmt: skip
+figures.frames(slides, names, "forget set", alt=(
+    "Validation against forget KLoM for GA, GDA and SCRUB. GA spreads over "
+    "the map; the others sit on the circle of the pretrained models."))
+
+# %% tags=["hide-input"]
+told = evidence.provenance(evidence.recorded(preset=scale)) or "No record yet."
+glue_numbers("all_forget_sets", title=title, provenance=told)
 
 # %% [markdown]
 # ## Figure 7: retain
@@ -99,19 +101,20 @@ glue_numbers("all_forget_sets", title=title,
 # resemble it; who goes on training on R becomes surer of them. Compare the two figures on the second component.
 # </details>
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Figure 7 from our records ({glue:text}`all_forget_sets_title`): the same with retain KLoM upwards. On points of the second principal component descent-ascent and SCRUB rise on this ruler and not on the other.", "name": "all_forget_sets-retain"}}
+# %% mystnb={"figure": {"caption": "The paper's Figure 7 from our records ({glue:text}`all_forget_sets_title`): the same with retain KLoM upwards. On points of the second principal component descent-ascent and SCRUB rise on this ruler and not on the other.", "name": "all_forget_sets-retain"}}
 slides, names = panels.small_multiples(grid, "retain", published, title)
-figures.frames(slides, labels=names, name="forget set", alt=(
-    "Three small maps of retain against forget KLoM. Most markers sit where they sat on the validation maps; on points of "
-    "the second principal component the markers of descent-ascent and SCRUB lie higher."))
+figures.frames(slides, names, "forget set", alt=(
+    "Retain against forget KLoM. Most markers sit where they sat on the "
+    "validation maps; on points of PC2 GDA and SCRUB lie higher."))
 
 # %% [markdown]
 # ## How nearly the same?
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Damage by both rulers, one marker per configuration ({glue:text}`all_forget_sets_title`). On the diagonal they agree; dotted: the limits of the scores at typical floors. Where much is damaged, most markers lie above the diagonal: retain shows more.", "name": "all_forget_sets-rulers"}}
+# %% mystnb={"figure": {"caption": "Damage by both rulers, one marker per configuration ({glue:text}`all_forget_sets_title`). On the diagonal they agree; dotted: the limits of the scores at typical floors. Where much is damaged, most markers lie above the diagonal: retain shows more.", "name": "all_forget_sets-rulers"}}
 figures.show(panels.rulers(runs, title), alt=(
-    "Retain P95 against validation P95. A dense cloud at the floors in the lower left; from there the markers follow the "
-    "diagonal or run above it, some far above it at low validation values."))
+    "Retain against validation P95. A dense cloud at the floors; from there "
+    "markers follow the diagonal or run above it, some far above at low "
+    "validation values."))
 
 # %%
 figures.table(panels.agreement(runs))
@@ -146,13 +149,14 @@ n = len(points["forget"])
 columns = {"retain": slice(n, n + len(points["retain"])),
            "val": slice(n + len(points["retain"]), None)}
 spread = {g: np.median(oracle[:, points[g]].std(0)) for g in columns}
-moved = {g: np.median(np.abs(ascended[:, at].mean(0) - pretrained[:, points[g]].mean(0)))
+moved = {g: np.median(np.abs(ascended[:, at].mean(0)
+                             - pretrained[:, points[g]].mean(0)))
          for g, at in columns.items()}
 width = np.median(ascended[:, :n].std(0) / oracle[:, points["forget"]].std(0))
 
 # %% tags=["hide-input"]
-glue_numbers("all_forget_sets", spread_retain=spread["retain"], spread_val=spread["val"], moved_retain=moved["retain"],
-             moved_val=moved["val"], width=width, near=panels.near(scale, "pc2"), **panels.turned(runs))  # fmt: skip
+live = {f"spread_{g}": x for g, x in spread.items()} | {f"moved_{g}": x for g, x in moved.items()}
+glue_numbers("all_forget_sets", width=width, near=panels.near(scale, "pc2"), **live, **panels.turned(runs))
 
 # %% [markdown]
 # Ten epochs of the largest step move the margins by {glue:text}`all_forget_sets_moved_retain:.1f` on $R$ and by
@@ -166,16 +170,17 @@ glue_numbers("all_forget_sets", spread_retain=spread["retain"], spread_val=sprea
 #
 # ## The verdict
 
-# %% tags=["hide-input"]
-verdicts.decide("C4", evidence=panels.told(runs), checks=criteria.c4(runs, share), scale=scale)
+# %%
+verdicts.decide("C4", evidence=panels.told(runs),
+                checks=criteria.c4(runs, share), scale=scale)
 
 # %% [markdown]
 # ```{admonition} Our comment
 # :class: ours
 # The pictures agree: who looks at Figures 6 and 7 side by side takes home the same message. The judgements agree less well
-# here, and the disagreements have two causes. Some lie at the limits, where a point of validation accuracy tips a run. The others
-# are on the second component, where doing nothing is itself called damaged on the retain points that were scored (next but
-# one section). Neither says anything about the paper's nine sets.
+# here, and the disagreements have two causes. Some lie at the limits, where a point of accuracy tips a run. Most of the others
+# are on the second component, where doing nothing is itself called damaged on the retain points that were scored
+# ([below](all_forget_sets-sample)). Neither says anything about the paper's nine sets.
 # ```
 
 # %% [markdown]
@@ -185,10 +190,11 @@ verdicts.decide("C4", evidence=panels.told(runs), checks=criteria.c4(runs, share
 # oracles do? The reverse, KL(unlearned ‖ oracle), asks whether unlearned models do anything that oracles do not. Every
 # record holds both, and "intact" needs both.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same configurations scored in both directions ({glue:text}`all_forget_sets_title`). Left: forget points. Right: retain points. On the diagonal both agree; markers above it do things that oracles never do, for which the paper's direction charges less.", "name": "all_forget_sets-directions"}}
+# %% mystnb={"figure": {"caption": "The same configurations scored in both directions ({glue:text}`all_forget_sets_title`). Left: forget points. Right: retain points. On the diagonal both agree; markers above it do things that oracles never do, for which the paper's direction charges less.", "name": "all_forget_sets-directions"}}
 figures.show(*panels.directions(runs, title), alt=(
-    "Two scatter plots of scores in the reverse direction against the paper's. Markers near the pretrained models lie on "
-    "the diagonal; markers with a low forget score in the paper's direction, and most retain scores, lie above it."))
+    "Scores in the reverse direction against the paper's. Near the pretrained "
+    "models they agree; low forget scores, and most retain scores, lie above "
+    "the diagonal."))
 
 # %% [markdown]
 # The forget scores of the two directions have a rank correlation of {glue:text}`all_forget_sets_forget_rho:.2f` and differ
@@ -203,12 +209,14 @@ figures.show(*panels.directions(runs, title), alt=(
 #
 # The pretrained models against the oracles, with no method at all: where every map starts.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Doing nothing. Diamonds: the authors' numbers for their nine sets; circles with 95% intervals: ours ({glue:text}`all_forget_sets_title`); dashed: the Gaussian floor at N = 100. Left forget, right retain and validation points. The authors' sets are not felt outside F; our second-component set is.", "name": "all_forget_sets-nothing"}}
+# %% mystnb={"figure": {"caption": "Doing nothing. Diamonds: the authors' numbers for their nine sets; circles with 95% intervals: ours ({glue:text}`all_forget_sets_title`); dashed: the Gaussian floor at N = 100. Left forget, right retain and validation points. The authors' sets are not felt outside F; our second-component set is.", "name": "all_forget_sets-nothing"}}
 figures.show(*panels.nothing(starts, published, title), alt=(
-    "Left: forget scores between seven and ten nats for all sets. Right: the authors' retain and validation scores on the "
-    "floor; ours near it, but for the retain points of the second component's set."))
-base = published[published.method == "nothing"]
-glue_numbers("all_forget_sets", low=base.retain.min(), high=base.val.max(), floor=criteria.gaussian_floor(100))
+    "Left: forget scores between seven and ten nats. Right: the authors' "
+    "retain and validation scores on the floor; ours near it, but for points "
+    "of PC2."))
+
+# %% tags=["hide-input"]
+glue_numbers("all_forget_sets", **panels.published_told(published))
 
 # %% [markdown]
 # The published retain and validation scores, {glue:text}`all_forget_sets_low:.2f` to {glue:text}`all_forget_sets_high:.2f`, sit
@@ -222,18 +230,15 @@ glue_numbers("all_forget_sets", low=base.retain.min(), high=base.val.max(), floo
 # Unlearned models are scored on a fixed sample of retain and validation points. The ensembles themselves were scored on every
 # point, so for doing nothing we can compare: all points, the sample in use, and random samples of the same size.
 
-# %%
+# %% mystnb={"figure": {"caption": "P95 of doing nothing ({glue:text}`all_forget_sets_title`). Star: all points. Circle: the sample in use. Blue bar: 95 of 100 random samples of its size. Grey line: 95% interval over models. Dotted: limit of intact. On the retain points of the second component's set the sample in use is near the worst possible, and on the wrong side.", "name": "all_forget_sets-points"}}
 found = panels.samples(scale, starts)
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "P95 of doing nothing ({glue:text}`all_forget_sets_title`). Star: all points. Circle: the sample in use. Blue bar: 95 of 100 random samples of its size. Grey line: 95% interval over models. Dotted: limit of intact. On the retain points of the second component's set the sample in use is near the worst possible, and on the wrong side.", "name": "all_forget_sets-points"}}
 figures.show(panels.points(found, title), alt=(
-    "One line for each forget set and group. Stars and circles agree within the bars almost everywhere; for the retain "
-    "points of the second component's set the circle lies at the upper end of a wide bar, beyond the dotted limit, and the "
-    "star below it."))
-sides = (found["all"] > found.bound) != (found.used > found.bound)
-outside = (found.used < found.low) | (found.used > found.high)
-glue_numbers("all_forget_sets", rows=len(found), narrower=int((found.high - found.low < found.model_high - found.model_low).sum()),
-             outside=int(outside.sum()), sides=", ".join(found[sides].forget_set) or "none")  # fmt: skip
+    "A line for each forget set and group. Stars and circles agree almost "
+    "everywhere; for retain points of PC2's set the circle is at the end of a "
+    "wide bar, beyond the limit."))
+
+# %% tags=["hide-input"]
+glue_numbers("all_forget_sets", **panels.samples_told(found))
 
 # %% [markdown]
 # In {glue:text}`all_forget_sets_narrower` of {glue:text}`all_forget_sets_rows` rows the range over samples is narrower than
@@ -254,11 +259,8 @@ glue_numbers("all_forget_sets", rows=len(found), narrower=int((found.high - foun
 # of GDA and SCRUB per forget set, for nine sets. A cell that was not run is absent on this page; none is filled in.
 
 # %%
-figures.table(panels.coverage({p: evidence.recorded(preset=p) for p in ("laptop", "desk", "paper")}))
-
-# %% tags=["hide-input"]
-grid_ga, grid_da = panels.PAPER_GRID["ga"], panels.PAPER_GRID["gda"]
-glue_numbers("all_forget_sets", grid_ga=grid_ga, grid_da=grid_da, distinct=grid_da // 2)
+scales = ("laptop", "desk", "paper")
+figures.table(panels.coverage({p: evidence.recorded(preset=p) for p in scales}))
 
 # %% [markdown]
 # What we say about GDA and SCRUB rests on these few cells.
@@ -291,11 +293,13 @@ glue_numbers("all_forget_sets", grid_ga=grid_ga, grid_da=grid_da, distinct=grid_
 # The median relative difference of the two rulers, over the runs that either calls damaged. The mean does not hang on few
 # points, so it agrees better; it also does not see harm that sits on few points.
 
-# %% tags=["hide-input"]
-hurt = runs[(criteria.harmed(runs, "retain") | criteria.harmed(runs, "val")).fillna(False).to_numpy(bool)]
+# %%
+either = criteria.harmed(runs, "retain") | criteria.harmed(runs, "val")
+hurt = runs[either.fillna(False).to_numpy(bool)]
 for end in ("", "_mean"):
-    gap = (hurt[f"retain{end}"] - hurt[f"val{end}"]).abs() / (hurt[f"retain{end}"] + hurt[f"val{end}"])
-    print(f"{'mean' if end else 'P95 '}: {2 * gap.median():.0%}")
+    retain, val = hurt[f"retain{end}"], hurt[f"val{end}"]
+    gap = 2 * (retain - val).abs() / (retain + val)
+    print(f"{'mean' if end else 'P95 '}: {gap.median():.0%}")
 
 # %% [markdown]
 # ```{solution-end}

@@ -108,14 +108,15 @@ starts = grid[grid.method == "nothing"]
 title = evidence.scale_title(scale)
 published = evidence.published()  # the authors' own numbers
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "How to read a map, drawn around the authors' own start on set 5. To the right: still far from the oracles on F. Up: damage elsewhere. Hollow circle: doing nothing; star: perfect, at the floors (dashed). A marker below the dotted line may still be broken: retain has a map of its own, and accuracies have none.", "name": "ascent_fails-reading"}}
+# %% mystnb={"figure": {"caption": "How to read a map, drawn around the authors' own start on set 5. To the right: still far from the oracles on F. Up: damage elsewhere. Hollow circle: doing nothing; star: perfect, at the floors (dashed). A marker below the dotted line may still be broken: retain has a map of its own, and accuracies have none.", "name": "ascent_fails-reading"}}
 figures.show(panels.reading(published), alt=(
-    "An empty map with its areas. The upper part is named breaks. The strip along the bottom is divided, from left to "
-    "right, into forgets around the star, partly, and stays around the hollow circle of the pretrained models."))
-limits = criteria.DEFAULT
-glue_numbers("ascent_fails", shift=limits.shift_sd, retain_points=limits.retain_points, val_points=limits.val_points,
-             forgotten=limits.forgotten, partial=limits.partial, title=title,
-             provenance=evidence.provenance(evidence.recorded(preset=scale)) or "No record yet.")  # fmt: skip
+    "An empty map with its areas: breaks above; along the bottom, from left "
+    "to right, forgets around the star, partly, and stays around the circle "
+    "of the pretrained models."))
+
+# %% tags=["hide-input"]
+told = evidence.provenance(evidence.recorded(preset=scale)) or "No record yet."
+glue_numbers("ascent_fails", title=title, provenance=told, **panels.limits_told())
 
 # %% [markdown]
 # ## Figure 1: points of the first principal component
@@ -130,19 +131,21 @@ glue_numbers("ascent_fails", shift=limits.shift_sd, retain_points=limits.retain_
 # along the bottom, and turns up later.
 # </details>
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Figure 1 from our records ({glue:text}`ascent_fails_title`): one marker per configuration; thin lines join the stopping times of one step size of GA; grey diamonds: published. Markers stay near the circle or go up.", "name": "ascent_fails-pc1"}}
+# %% mystnb={"figure": {"caption": "The paper's Figure 1 from our records ({glue:text}`ascent_fails_title`): one marker per configuration; thin lines join the stopping times of one step size of GA; grey diamonds: published. Markers stay near the circle or go up.", "name": "ascent_fails-pc1"}}
 figures.show(*panels.figure_1(every, title, published), alt=(
-    "Two maps for points of the first principal component, validation and retain damage against forgetting. The paths of "
-    "gradient ascent rise before they come near the star; descent-ascent and SCRUB sit close to the pretrained models."))
+    "Validation and retain damage against forgetting, points of PC1. Paths of "
+    "gradient ascent rise before they come near the star; the others stay at "
+    "the circle."))
 
 # %% [markdown]
 # ## Figure 3: random points, and the second component
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Figure 3 from our records ({glue:text}`ascent_fails_title`); move the slider to change the forget set. On few random points the path goes left along the bottom before it rises.", "name": "ascent_fails-others"}}
+# %% mystnb={"figure": {"caption": "The paper's Figure 3 from our records ({glue:text}`ascent_fails_title`); move the slider to change the forget set. On few random points the path goes left along the bottom before it rises.", "name": "ascent_fails-others"}}
 slides, names = panels.figure_3(every, title, published, shown)
-figures.frames(slides, labels=names, name="forget set", alt=(
-    "Two maps of one forget set, validation and retain damage against forgetting. On random points the markers of "
-    "gradient ascent run along the bottom towards the star and then rise; on points of the second component they rise."))
+figures.frames(slides, names, "forget set", alt=(
+    "Validation and retain damage against forgetting. On random points "
+    "gradient ascent runs along the bottom and then rises; on points of PC2 "
+    "it rises."))
 
 # %% [markdown]
 # ## Every configuration, counted
@@ -172,25 +175,19 @@ figures.table(panels.best(runs))
 read = evidence.scores_alone(grid)  # as one reads a map
 figures.table(panels.passed(grid, read))
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Outcomes of GA and GDA when another shift counts as damage ({glue:text}`ascent_fails_title`); dotted: the limit of this page. The accuracies decide: a wider limit for the scores lets hardly any run through.", "name": "ascent_fails-limits"}}
+# %% mystnb={"figure": {"caption": "Outcomes of GA and GDA when another shift counts as damage ({glue:text}`ascent_fails_title`); dotted: the limit of this page. The accuracies decide: a wider limit for the scores lets hardly any run through.", "name": "ascent_fails-limits"}}
 figures.show(panels.limits(every, shifts, title), alt=(
-    "Counts of five outcomes against the limit for damage. The count of broken runs falls at first and then stays level; "
-    "the counts of partly and wholly forgetting runs stay at or near zero."))
-by_map = grid[read.both.fillna(False).to_numpy(bool)]
-lost = by_map.retain_oracle_accuracy - by_map.retain_accuracy
-doubtful = starts[~starts.intact.fillna(False)].forget_set
-glue_numbers(
-    "ascent_fails", harmed=", ".join(doubtful) or "none", no_step=wording.sci(evidence.NO_STEP),
-    by_map=len(by_map), kept=int(by_map.both.fillna(False).sum()), lost_least=100 * lost.min(),
-    lost_most=100 * lost.max(), under=panels.below_floor(runs), grid=len(runs),
-    collapsed=int((grid[[f"{g}_collapsed" for g in evidence.GROUPS]].max(axis=1) > 0).sum()),
-)  # fmt: skip
+    "Counts of five outcomes against the limit for damage: broken runs fall "
+    "at first and then stay level; forgetting ones stay at or near zero."))
+
+# %% tags=["hide-input"]
+glue_numbers("ascent_fails", **panels.passed_told(grid, read))
 
 # %% [markdown]
 # {glue:text}`ascent_fails_by_map` configurations pass on the map, {glue:text}`ascent_fails_kept` by all criteria. Their models
 # are right on {glue:text}`ascent_fails_lost_least:.0f` to {glue:text}`ascent_fails_lost_most:.0f` points less of $R$ than
 # oracles. Collapsed ranges play no part ({glue:text}`ascent_fails_collapsed` rows have any collapsed point), and of
-# {glue:text}`ascent_fails_grid` rows {glue:text}`ascent_fails_under` have a P95 whose whole interval lies below its floor,
+# {glue:text}`ascent_fails_rows` rows {glue:text}`ascent_fails_under` have a P95 whose whole interval lies below its floor,
 # which would be a symptom.
 #
 # ```{admonition} Our comment
@@ -205,9 +202,10 @@ glue_numbers(
 # %%
 show_source(criteria.c1)
 
-# %% tags=["hide-input"]
+# %%
 pc1 = runs[(runs.kind == "pc1") & runs.method.isin(panels.ASCENT)]
-verdicts.decide("C1", evidence=f"on points of PC1, {panels.told(pc1)}", checks=criteria.c1(pc1), scale=scale)
+verdicts.decide("C1", evidence=f"on points of PC1, {panels.told(pc1)}",
+                checks=criteria.c1(pc1), scale=scale)
 
 # %% [markdown]
 # ## C3: which forget sets are hard?
@@ -215,13 +213,15 @@ verdicts.decide("C1", evidence=f"on points of PC1, {panels.told(pc1)}", checks=c
 # For every set, the share of the gap that is left by the unbroken GA or GDA run that gets furthest. A best of a grid is
 # picked by its own score, so these values lean to the low side; the intervals do not know that.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "How far GA and GDA get without breaking the model ({glue:text}`ascent_fails_title`): share of the gap left, with its 95% interval. Diamonds: the authors' own runs on their nearest set; grey dots: the lowest share at any price; dotted: partly and wholly forgotten. A set without a circle has no unbroken run.", "name": "ascent_fails-hard"}}
-figures.show(panels.hard(runs, criteria.authors(published), title), alt=(
-    "One line for each forget set, with the share of the gap that is left. On few random points the share is lowest; on "
-    "points of principal components it stays near one, or no run is unbroken."))
-gda = runs[(runs.kind == "pc2") & (runs.method == "gda")]
-glue_numbers("ascent_fails", gda=len(gda), gda_both=int(gda.both.fillna(False).sum()), gda_q=gda.q.min(),
-             gda_open=int(gda.both.isna().sum()), gda_cost=gda.cost_true.max(), gda_paper=48)  # fmt: skip
+# %% mystnb={"figure": {"caption": "How far GA and GDA get without breaking the model ({glue:text}`ascent_fails_title`): share of the gap left, with its 95% interval. Diamonds: the authors' own runs on their nearest set; grey dots: the lowest share at any price; dotted: partly and wholly forgotten. A set without a circle has no unbroken run.", "name": "ascent_fails-hard"}}
+authors = criteria.authors(published)
+figures.show(panels.hard(runs, authors, title), alt=(
+    "A line for each forget set: the share of the gap left is lowest on few "
+    "random points, near one on points of PC1; on points of PC2 no run is "
+    "unbroken."))
+
+# %% tags=["hide-input"]
+glue_numbers("ascent_fails", **panels.gda_told(runs))
 
 # %% [markdown]
 # On the second component {glue:text}`ascent_fails_gda` GDA configurations were run, of {glue:text}`ascent_fails_gda_paper` in
@@ -232,9 +232,10 @@ glue_numbers("ascent_fails", gda=len(gda), gda_both=int(gda.both.fillna(False).s
 # %%
 show_source(criteria.c3)
 
-# %% tags=["hide-input"]
+# %%
 tried = runs[runs.method.isin(panels.ASCENT)]
-verdicts.decide("C3", evidence=panels.by_kind(tried), checks=criteria.c3(runs), scale=scale)
+verdicts.decide("C3", evidence=panels.by_kind(tried),
+                checks=criteria.c3(runs), scale=scale)
 
 # %% [markdown]
 # ```{admonition} Our comment
@@ -260,13 +261,16 @@ verdicts.decide("C3", evidence=panels.by_kind(tried), checks=criteria.c3(runs), 
 # ```
 # Accuracy finds damage earlier than the P95 does, so most runs that break by scores break by accuracy, too.
 
-# %% tags=["hide-input"]
+# %%
 broken = runs[(runs.method == "ga") & (runs.outcome == "breaks")]
-by_scores = read.intact.loc[broken.index].eq(False).fillna(False)
-short_of = (broken.retain_oracle_accuracy - broken.retain_accuracy > limits.retain_points) | (
-    broken.val_oracle_accuracy - broken.val_accuracy > limits.val_points)  # fmt: skip
-print(f"{len(broken)} break: {int(short_of.sum())} by accuracy, {int(by_scores.sum())} by scores read off the map, "
-      f"{int((short_of & by_scores).sum())} by both")  # fmt: skip
+scores = read.intact.loc[broken.index].eq(False).fillna(False)
+limits = criteria.DEFAULT
+lost = {g: broken[f"{g}_oracle_accuracy"] - broken[f"{g}_accuracy"]
+        for g in criteria.DAMAGE}
+right = lost["retain"] > limits.retain_points
+right |= lost["val"] > limits.val_points
+print(f"{len(broken)} break: {right.sum()} by accuracy, {scores.sum()} by "
+      f"scores read off the map, {(right & scores).sum()} by both")
 
 # %% [markdown]
 # ```{solution-end}

@@ -41,7 +41,7 @@ seed: int = 0  # seed of the live experiment [0, 1000000]
 from panels import illusion as panels
 
 from unlearning.experiment import layout
-from unlearning.page import criteria, evidence, figures, maps, rules, verdicts
+from unlearning.page import criteria, evidence, figures, rules, verdicts
 from unlearning.page.gluing import glue_numbers
 from unlearning.page.source import show_source
 
@@ -70,14 +70,16 @@ few = panels.fewest(grid)  # the smallest random forget set
 title = evidence.scale_title(scale)
 published = evidence.published()
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Figure 2 from our records ({glue:text}`illusion_title`). Average of the three P95 against stopping time, one line per step size; dashed: average of the floors. Left in epochs, with the authors' averages for their nearest set (grey; circles, squares, triangles: 1e-3, 1e-2, 5e-2). Right in measured seconds over one retraining's. On few random points one or two lines dip before they rise.", "name": "illusion-average"}}
+# %% mystnb={"figure": {"caption": "The paper's Figure 2 from our records ({glue:text}`illusion_title`). Average of the three P95 against stopping time, one line per step size; dashed: average of the floors. Left in epochs, with the authors' averages for their nearest set (grey; circles, squares, triangles: 1e-3, 1e-2, 5e-2). Right in measured seconds over one retraining's. On few random points one or two lines dip before they rise.", "name": "illusion-average"}}
 slides, names = panels.figure_2(grid, published, title)
-figures.frames(slides, labels=names, name="forget set", alt=(
-    "Lines of average score against time. Small steps give flat lines that rise slowly. For few random points the largest "
-    "step dips at three epochs and then rises above all others; the next smaller dips slowly until the end."))
-theirs = published[(published.set == 1) & (published.method == "ga")]
-glue_numbers("illusion", scale=scale, title=title, theirs=theirs.average.min(),
-             **panels.numbers(grid, few))  # fmt: skip
+figures.frames(slides, names, "forget set", alt=(
+    "Average score against time. Small steps give flat lines. On few random "
+    "points the largest step dips at three epochs and then rises above all; "
+    "the next dips slowly."))
+
+# %% tags=["hide-input"]
+glue_numbers("illusion", scale=scale, title=title, theirs=panels.theirs(published),
+             **panels.numbers(grid, few))
 
 # %% [markdown]
 # On {glue:text}`illusion_few` the lowest average is {glue:text}`illusion_average:.2f`, by {glue:text}`illusion_best`; doing
@@ -109,10 +111,11 @@ figures.table(panels.beside(grid, few))
 # and {glue:text}`illusion_whole` by all criteria. The lowest cell has lost {glue:text}`illusion_lost:.1f` points of retain
 # accuracy. This is what accuracies look like along the same lines:
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Along the lines of Figure 2 ({glue:text}`illusion_title`). Left: accuracy on F; it should come down to the oracles' (green), and Lemma 1 says that for random F this is about the validation accuracy (blue). Right: retain accuracy lost against the oracles; dotted: two points. Wherever the left panel arrives, the right one has left.", "name": "illusion-accuracies"}}
+# %% mystnb={"figure": {"caption": "Along the lines of Figure 2 ({glue:text}`illusion_title`). Left: accuracy on F; it should come down to the oracles' (green), and Lemma 1 says that for random F this is about the validation accuracy (blue). Right: retain accuracy lost against the oracles; dotted: two points. Wherever the left panel arrives, the right one has left.", "name": "illusion-accuracies"}}
 figures.show(*panels.accuracies(grid, few, title), alt=(
-    "Left: accuracy on the forget set falls with time, faster for larger steps, and crosses the level of the oracles. "
-    "Right: the retain accuracy lost grows at the same time and is beyond two points when the left lines cross."))
+    "Left: accuracy on F falls, faster for larger steps, and crosses the "
+    "oracles' level. Right: lost retain accuracy, beyond two points when the "
+    "left lines cross."))
 
 # %% [markdown]
 # ## The verdict
@@ -123,9 +126,10 @@ figures.show(*panels.accuracies(grid, few, title), alt=(
 # %%
 show_source(criteria.c2)
 
-# %% tags=["hide-input"]
+# %%
 cells = grid[grid.forget_set == few]
-verdicts.decide("C2", evidence=panels.told(grid, few), checks=criteria.c2(cells), scale=scale)
+verdicts.decide("C2", evidence=panels.told(grid, few),
+                checks=criteria.c2(cells), scale=scale)
 
 # %% [markdown]
 # ```{admonition} Our comment
@@ -142,14 +146,11 @@ verdicts.decide("C2", evidence=panels.told(grid, few), checks=criteria.c2(cells)
 # If steps are small, GA at rate $\eta$ after $E$ epochs is where GA at $2\eta$ is after $E/2$. Drawn against the product, the
 # curves of all step sizes should be one.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Forget P95 (solid) and retain P95 (dotted) against step size times epochs, smallest random set ({glue:text}`illusion_title`); thin blue: pretrained. The dip is one valley on one curve; early stopping is a point on it, and a larger step only walks faster. In train mode (left) small steps pay for their many epochs with BatchNorm's drift.", "name": "illusion-path"}}
-with figures.style():
-    here = every[(every.forget_set == few) & (every.momentum == 0) & ~every.repeat]
-    walks = [maps.absent(title)] if here.empty else maps.path_length(
-        here[here.method == "ga"], here[here.method == "nothing"].iloc[-1], title)
-figures.show(*walks, alt=(
-    "Two panels of scores against step size times epochs, BatchNorm in train mode and frozen. The curves of the larger "
-    "step sizes overlap: a common valley of the forget score, and a retain score that rises through it."))
+# %% mystnb={"figure": {"caption": "Forget P95 (solid) and retain P95 (dotted) against step size times epochs, smallest random set ({glue:text}`illusion_title`); thin blue: pretrained. The dip is one valley on one curve; early stopping is a point on it, and a larger step only walks faster. In train mode (left) small steps pay for their many epochs with BatchNorm's drift.", "name": "illusion-path"}}
+figures.show(*panels.walks(every, few, title), alt=(
+    "Scores against step size times epochs, BatchNorm in train mode and "
+    "frozen. Larger step sizes overlap: a common valley of the forget score, "
+    "a rising retain score."))
 
 # %% [markdown]
 # So a grid of step sizes and epochs does not search two dimensions. It samples one curve at many points, and then of course
@@ -189,14 +190,13 @@ runs = evidence.live_table(records)
 first = context.preset.forget_sets[0]  # ten random digits
 start = runs[(runs.forget_set == first) & (runs.method == "nothing")].iloc[0]
 hits = layout.load(f"{first}/ga,lr=0.1", context)["hits"]
-on_f = hits[:, :, : int(start["size"])].mean(2)  # (times, models), F comes first
+on_f = hits[:, :, : int(start["size"])].mean(2)  # (times, models); F is first
 times = context.preset.configs[0].epochs
 figures.table(panels.single(on_f, start.val_accuracy, times))
 
 # %% tags=["hide-input"]
-stopped = rules.first_reached(on_f, start.val_accuracy)
-glue_numbers("illusion", budget=100 * budget, live=first, level=start.val_accuracy,
-             early=float((stopped < 3).mean()), never=float((stopped == len(times)).mean()))  # fmt: skip
+glue_numbers("illusion", budget=100 * budget, live=first,
+             **panels.stopped(on_f, start.val_accuracy))
 
 # %% [markdown]
 # GA with step size 0.1 on {glue:text}`illusion_live` of the digits, each model stopping by the third rule at
@@ -226,11 +226,12 @@ glue_numbers("illusion", budget=100 * budget, live=first, level=start.val_accura
 # ```
 # The mean margin moves continuously, so its first crossing is sharper; the level differs from model to model.
 
-# %% tags=["hide-input"]
-margins = layout.load(f"{first}/ga,lr=0.1", context)["margins"][:, :, : int(start["size"])].mean(2)
+# %%
+margins = layout.load(f"{first}/ga,lr=0.1", context)["margins"]
+on_f = margins[:, :, : int(start["size"])].mean(2)
 val = context.scored(first)["val"]
 level = layout.load("pretrained", context)["margins"][0][:, val].mean(1)
-figures.table(panels.single(margins - level, 0.0, times))
+print(panels.single(on_f - level, 0.0, times).to_string(index=False))
 
 # %% [markdown]
 # ```{solution-end}

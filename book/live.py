@@ -40,13 +40,12 @@ fast: str = "0.3"  # step size that is followed in time {0.03, 0.1, 0.3}
 import numpy as np
 import torch
 from panels import live as panels
-from scipy.stats import spearmanr
 
 from unlearning import methods
-from unlearning.experiment import layout, presets
+from unlearning.experiment import layout
 from unlearning.klom import klom
 from unlearning.methods import steps
-from unlearning.page import criteria, evidence, figures, maps
+from unlearning.page import evidence, figures, maps
 from unlearning.page.gluing import glue_numbers
 from unlearning.page.source import show_source
 
@@ -76,7 +75,7 @@ show_source(methods.gradient_ascent, steps.ready, steps.step)
 
 # %%
 context, records = evidence.live(models=models, seed=seed)
-runs = evidence.live_table(records)  # one row per method, setting and stopping time
+runs = evidence.live_table(records)  # one row per setting and stopping time
 starts = runs[runs.method == "nothing"].set_index("forget_set")
 random_set, pc_set = context.preset.forget_sets
 on_random = runs[runs.forget_set == random_set]
@@ -84,12 +83,7 @@ ga = on_random[(on_random.method == "ga") & (on_random.batchnorm == "train")]
 start, rate = starts.loc[random_set], float(fast)
 
 # %% tags=["hide-input"]
-glue_numbers(
-    "live", train=len(context.data.labels), noise=presets.LIVE.label_noise, models=models,
-    size=int(start["size"]), floor=criteria.gaussian_floor(models), start_forget=start.forget,
-    start_accuracy=start.forget_accuracy, oracle_accuracy=start.forget_oracle_accuracy,
-    fresh=start.val_oracle_accuracy,
-)  # fmt: skip
+glue_numbers("live", models=models, **panels.opening(context, start))
 
 # %% [markdown]
 # On the random set the pretrained models are right in {glue:text}`live_start_accuracy:.1%` of cases, the oracles in
@@ -103,12 +97,11 @@ glue_numbers(
 # lost. An intact run forgets **partly** if at most half of the gap on $F$ is left. Where an interval crosses a limit, the
 # answer is **open**.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Figures 1 and 3 live, on 256 digits. Right is far from the oracles on F, up is damage; the hollow circle does nothing, the star is perfect. Dotted: the limits of the scores. On the random set the way goes left before it goes up; on points of PC1 it rises at once.", "name": "live-maps"}}
+# %% mystnb={"figure": {"caption": "The paper's Figures 1 and 3 live, on 256 digits. Right is far from the oracles on F, up is damage; the hollow circle does nothing, the star is perfect. Dotted: the limits of the scores. On the random set the way goes left before it goes up; on points of PC1 it rises at once.", "name": "live-maps"}}
 figures.show(*panels.four_maps(runs), alt=(
-    "Four maps, validation and retain for two forget sets. On the random set the markers of ascent run left along the "
-    "bottom and then rise; on points of the first principal component they rise earlier."))
-glue_numbers("live", shift=criteria.DEFAULT.shift_sd, retain_points=criteria.DEFAULT.retain_points,
-             val_points=criteria.DEFAULT.val_points)  # fmt: skip
+    "Four maps, validation and retain for two forget sets. On the random set "
+    "ascent runs left along the bottom and then rises; on points of PC1 it "
+    "rises earlier."))
 
 # %% [markdown]
 # ## The illusion
@@ -122,10 +115,11 @@ glue_numbers("live", shift=criteria.DEFAULT.shift_sd, retain_points=criteria.DEF
 # margins become wide, and a wide distribution of margins is a wrong answer now and then.
 # </details>
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The paper's Figure 2 live, on 256 digits, random set. Left: average of the three P95 against time; the larger steps dip towards the floor (dashed) before they rise. Right: what the retain accuracy has lost against the oracles by then; dotted: the limit of two points.", "name": "live-illusion"}}
+# %% mystnb={"figure": {"caption": "The paper's Figure 2 live, on 256 digits, random set. Left: average of the three P95 against time; the larger steps dip towards the floor (dashed) before they rise. Right: what the retain accuracy has lost against the oracles by then; dotted: the limit of two points.", "name": "live-illusion"}}
 figures.show(*panels.illusion(ga, start), alt=(
-    "Left: average score against epochs; lines of larger step sizes dip and rise again. Right: lost retain accuracy, "
-    "which grows from the start and passes two points where the score is lowest."))
+    "Left: average score against epochs; lines of larger steps dip and rise "
+    "again. Right: retain accuracy lost, beyond two points where the score is "
+    "lowest."))
 
 # %%
 as_read = evidence.scores_alone(runs)  # the values of the map, nothing else
@@ -133,14 +127,7 @@ path_of_rate = ga[ga.lr == rate]
 figures.table(panels.times(path_of_rate, as_read.outcome))
 
 # %% tags=["hide-input"]
-chosen = path_of_rate[as_read.both.loc[path_of_rate.index].fillna(False)]  # what the map would pass
-dip = path_of_rate.loc[(chosen if len(chosen) else path_of_rate).q.idxmin()]
-glue_numbers(
-    "live", dip_epoch=int(dip.epoch), dip_forget=dip.forget, dip_retain=dip.retain, dip_val=dip.val,
-    dip_accuracy=dip.retain_accuracy, dip_oracles=dip.retain_oracle_accuracy, rate=rate,
-    dip_reverse=dip.retain_reverse, passed=len(chosen),
-    all_kept=int(runs[runs.method == "ga"].both.fillna(False).sum()), all_ga=int((runs.method == "ga").sum()),
-)  # fmt: skip
+glue_numbers("live", rate=rate, **panels.dip(path_of_rate, as_read, runs))
 
 # %% [markdown]
 # With step size {glue:text}`live_rate:g`, {glue:text}`live_passed` stopping times would pass if one read the scores off the
@@ -166,16 +153,14 @@ glue_numbers(
 # BatchNorm frozen, the parameters move and the statistics do not. Together with the published form these are three runs
 # that pull the two causes apart ([more](ascent_or_batchnorm.ipynb)).
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The control, live, on 256 digits: step size 0.1 as published, step size 0 (BatchNorm's drift alone), and step size 0.1 with BatchNorm frozen. Dashed: floors. On random points drift alone does as much damage on R as ascent alone; on points of PC1 drift alone even makes the forget score fall.", "name": "live-controls"}}
+# %% mystnb={"figure": {"caption": "The control, live, on 256 digits: step size 0.1 as published, step size 0 (BatchNorm's drift alone), and step size 0.1 with BatchNorm frozen. Dashed: floors. On random points drift alone does as much damage on R as ascent alone; on points of PC1 drift alone even makes the forget score fall.", "name": "live-controls"}}
 figures.show(*panels.controls(runs, 0.1), alt=(
-    "Four panels of scores against epochs for two forget sets. On random points the three retain lines lie together. On "
-    "points of PC1 the retain line stays low with BatchNorm frozen and rises with the other two."))
-drift = runs[(runs.method == "ga") & (runs.lr == 0)].set_index(["forget_set", "epoch"])
-last = context.preset.configs[0].epochs[-1]
-moved = drift.loc[(pc_set, 4)]
-glue_numbers("live", drift_random=drift.loc[(random_set, last)].retain, drift_last=last,
-             drift_pc=moved.forget, drift_pc_start=starts.loc[pc_set].forget,
-             drift_pc_accuracy=moved.retain_accuracy)  # fmt: skip
+    "Scores against epochs for two forget sets. On random points the three "
+    "retain lines lie together; on points of PC1 the retain line is low with "
+    "BatchNorm frozen."))
+
+# %% tags=["hide-input"]
+glue_numbers("live", **panels.drift(runs, random_set, pc_set))
 
 # %% [markdown]
 # After {glue:text}`live_drift_last` epochs in which *nothing was learned or unlearned*, the retain score on the random set is
@@ -201,17 +186,16 @@ times = context.preset.configs[0].epochs
 stages = {"pretrained": margins("pretrained", forget)[0]}
 stages |= {f"ascent, epoch {t}": path[times.index(t)] for t in (1, 3, 5)}
 stages["oracle"] = margins(f"{random_set}/oracle", forget)[0]
-drawn = context.data.images[forget, 0], context.data.labels[forget]
+pictures, digits = context.data.images[forget, 0], context.data.labels[forget]
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Margins of the ten forgotten images of the random set, 256 digits: mean and one standard deviation over all models. Unlearning should take blue to green. Some images have little to forget, some much; ascent pushes all of them down, at its own pace.", "name": "live-images"}}
-figures.show(panels.images(drawn[0].numpy(), drawn[1].numpy(), stages), alt=(
-    "Ten rows, one for each forgotten digit, with its picture at the left. In each row the margins move left from the "
-    "pretrained models through the epochs of ascent; the oracles' margin lies left of the pretrained one, by very "
+# %% mystnb={"figure": {"caption": "Margins of the ten forgotten images of the random set, 256 digits: mean and one standard deviation over all models. Unlearning should take blue to green. Some images have little to forget, some much; ascent pushes all of them down, at its own pace.", "name": "live-images"}}
+figures.show(panels.images(pictures, digits, stages), alt=(
+    "A row for each forgotten digit, with its picture: margins move left from "
+    "pretrained through ascent; the oracles lie left of pretrained, by very "
     "different amounts."))
-shifts = (stages["oracle"].mean(0) - stages["pretrained"].mean(0)) / stages["oracle"].std(0)
-end = (stages["ascent, epoch 5"].mean(0) - stages["oracle"].mean(0)) / stages["oracle"].std(0)
-glue_numbers("live", least=-shifts.max(), most=-shifts.min(), below=int((end < -1).sum()), above=int((end > 1).sum()),
-             spread=np.median(stages["ascent, epoch 5"].std(0) / stages["oracle"].std(0)))  # fmt: skip
+
+# %% tags=["hide-input"]
+glue_numbers("live", **panels.spread(stages))
 
 # %% [markdown]
 # What the oracles miss is between {glue:text}`live_least:.1f` and {glue:text}`live_most:.1f` of their standard deviations,
@@ -233,16 +217,19 @@ oracle = margins(f"{random_set}/oracle", retain)[0]
 scores = klom(torch.from_numpy(unlearned), torch.from_numpy(oracle)).numpy()
 before = margins("pretrained")[0][:, : len(context.data.labels)]
 mean_of_f = ((before - before.mean(0)) / before.std(0))[:, forget].mean(1)
-nearness = np.array([np.corrcoef(mean_of_f, before[:, i])[0, 1] for i in retain])
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Every scored retain point of the random set after three epochs: its KLoM against the correlation of its margin with those of F over the pretrained models, 256 digits. Points above the dotted line make the P95. Nearness explains little of who is hit.", "name": "live-carriers"}}
+nearness = np.array(
+    [np.corrcoef(mean_of_f, before[:, i])[0, 1] for i in retain])
 labels = context.data.labels.numpy()
-figures.show(panels.carriers(nearness, scores, np.isin(labels[retain], labels[forget])), alt=(
-    "A cloud of retain points, score against correlation with the forget set. The highest scores lie at all "
-    "correlations, somewhat more often to the right."))
-top = scores > np.percentile(scores, 95)
-glue_numbers("live", near_rho=spearmanr(nearness, scores)[0], carriers=int(top.sum()),
-             carrier_near=nearness[top].mean(), all_near=nearness.mean(), hit_mean=scores.mean())  # fmt: skip
+same_label = np.isin(labels[retain], labels[forget])
+
+# %% mystnb={"figure": {"caption": "Every scored retain point of the random set after three epochs: its KLoM against the correlation of its margin with those of F over the pretrained models, 256 digits. Points above the dotted line make the P95. Nearness explains little of who is hit.", "name": "live-carriers"}}
+figures.show(panels.carriers(nearness, scores, same_label), alt=(
+    "A cloud of retain points, score against correlation with the forget set. "
+    "The highest scores lie at all correlations, somewhat more often to the "
+    "right."))
+
+# %% tags=["hide-input"]
+glue_numbers("live", **panels.carried(nearness, scores))
 
 # %% [markdown]
 # The guess is right on average and weak: the rank correlation is {glue:text}`live_near_rho:.2f`; the
@@ -257,12 +244,11 @@ glue_numbers("live", near_rho=spearmanr(nearness, scores)[0], carriers=int(top.s
 # $\eta \times$ epochs along the path of {eq}`live-eq-ga`. Drawn against that product, the curves of different step sizes
 # should fall together.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Forget P95 (solid) and retain P95 (dotted) against step size times epochs, random set, 256 digits; thin blue: pretrained. With BatchNorm frozen (right) both step sizes fall on one curve, and early stopping is a point on it. As published (left), small steps need more epochs, and drift adds damage in every one.", "name": "live-path"}}
+# %% mystnb={"figure": {"caption": "Forget P95 (solid) and retain P95 (dotted) against step size times epochs, random set, 256 digits; thin blue: pretrained. With BatchNorm frozen (right) both step sizes fall on one curve, and early stopping is a point on it. As published (left), small steps need more epochs, and drift adds damage in every one.", "name": "live-path"}}
 everything = on_random[on_random.method == "ga"]
 figures.show(*maps.path_length(everything, start, "256 digits"), alt=(
-    "Two panels of scores against step size times epochs. Right, with frozen BatchNorm, the two step sizes share one "
-    "falling curve for forget and one rising curve for retain. Left the curves fan out: smaller step sizes have more "
-    "retain damage at the same path length."))
+    "Scores against step size times epochs. With BatchNorm frozen two step "
+    "sizes share one curve; as published, small steps lie higher in retain."))
 
 # %% [markdown]
 # With BatchNorm frozen, the illusion is one curve. The forget score falls along it and rises again, the retain score rises
@@ -301,11 +287,11 @@ figures.table(panels.others(runs))
 # ```
 # Frozen, they should be equal to first order; as published, three epochs bring three updates of the statistics.
 
-# %% tags=["hide-input"]
-for mode in ("train", "frozen"):
-    for lr, epoch in ((0.3, 1), (0.1, 3)):
-        one = everything[(everything.batchnorm == mode) & (everything.lr == lr) & (everything.epoch == epoch)].iloc[0]
-        print(f"{mode:6} {lr} x {epoch}: forget {one.forget:.2f}, retain {one.retain:.2f}, right on R {one.retain_accuracy:.1%}")
+# %%
+pair = everything[((everything.lr == 0.3) & (everything.epoch == 1))
+                  | ((everything.lr == 0.1) & (everything.epoch == 3))]
+shown = ["batchnorm", "lr", "epoch", "forget", "retain", "retain_accuracy"]
+print(pair[shown].sort_values("batchnorm").round(2).to_string(index=False))
 
 # %% [markdown]
 # ```{solution-end}

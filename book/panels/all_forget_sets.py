@@ -39,7 +39,8 @@ def small_multiples(
                 maps.draw(ax, pd.concat([start, part]), y=y)
                 maps.limits(ax, start.iloc[-1], y=y)
                 word = evidence.NAMES[method].split(",")[0]
-                ax.set_title(f"{word}, {name}: {len(part)} runs\n{title}", size=7.5)
+                told = title.replace(", ", ",\n")  # the panels are narrow
+                ax.set_title(f"{word}, {name}: {len(part)} runs\n{told}", size=8.5)
                 panels.append(panel)
             slides.append(tuple(panels))
         return (slides, names) if names else ([(maps.absent(title),)], ["not run"])
@@ -176,7 +177,7 @@ def nothing(starts: pd.DataFrame, published: pd.DataFrame, title: str) -> list[F
             ax.axvline(criteria.gaussian_floor(100), color=figures.COLORS["neutral"], ls="--", lw=1)
             ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5),
                    xlabel="P95 (nats)")  # fmt: skip
-            ax.set_title(f"circles: {title}", size=9)
+            ax.set_title(f"circles: {title}", size=9, loc="right")
             ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1.07), ncols=2, fontsize=8.5)
             panels.append(panel)
     return panels
@@ -222,8 +223,27 @@ def points(found: pd.DataFrame, title: str) -> Figure:
         labels = [f"{r.forget_set}, {maps.LABELS[r.group]} ({r.packed} of {r.points})" for _, r in found.iterrows()]
         ax.set(yticks=range(len(found)), yticklabels=labels, ylim=(len(found) - 0.5, -0.5),
                xlabel="P95 of doing nothing (nats)")  # fmt: skip
-        ax.set_title(title, size=9.5)
+        ax.set_title(title, size=9.5, loc="right")
     return panel
+
+
+def samples_told(found: pd.DataFrame) -> dict[str, float | str]:
+    """Counts of the rows of `samples`: narrower than the models' interval, outside their like, across the limit."""
+    narrower = found.high - found.low < found.model_high - found.model_low
+    outside = (found.used < found.low) | (found.used > found.high)
+    sides = (found["all"] > found.bound) != (found.used > found.bound)
+    return {
+        "rows": len(found), "narrower": int(narrower.sum()), "outside": int(outside.sum()),
+        "sides": ", ".join(found[sides].forget_set) or "none", "grid_ga": PAPER_GRID["ga"],
+        "grid_da": PAPER_GRID["gda"], "distinct": PAPER_GRID["gda"] // 2,
+    }  # fmt: skip
+
+
+def published_told(published: pd.DataFrame) -> dict[str, float]:
+    """The range of the authors' retain and validation scores of doing nothing, and the Gaussian floor, nats."""
+    base = published[published.method == "nothing"]
+    both = base[list(criteria.DAMAGE)]
+    return {"low": both.min().min(), "high": both.max().max(), "floor": criteria.gaussian_floor(100)}
 
 
 def near(scale: str, kind: str) -> float:

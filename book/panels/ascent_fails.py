@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from unlearning.experiment import presets
 from unlearning.page import criteria, evidence, figures, maps
 from unlearning.page.wording import sci, scored, short
 
 OUTCOMES = ("stays", "partial", "forgets", "breaks", "open")
 ASCENT = ("ga", "gda")  # the methods of C1 and C3
+PAPER_GDA = len(presets.DA_RATES) * len(presets.DA_EPOCHS) * 2 * 2  # of the paper's grid for one set
 KINDS = {"random": "oracle", "pc1": "ascent", "pc2": "forget"}  # colours
 
 
@@ -238,7 +240,35 @@ def by_kind(runs: pd.DataFrame) -> str:
     return "share of the gap left by the unbroken run that gets furthest: " + ", ".join(parts)
 
 
-def below_floor(runs: pd.DataFrame) -> int:
-    """Rows with a group whose whole interval lies below its floor: a symptom, not a success."""
-    under = [runs[f"{g}_high"] < runs[f"{g}_floor"] for g in evidence.GROUPS]
-    return int(np.any(under, axis=0).sum()) if len(runs) else 0
+# --- numbers of the text ---------------------------------------------------------------------------------------------
+
+
+def limits_told() -> dict[str, float]:
+    """The limits of the criteria, and the step size below which ascent does nothing."""
+    d = criteria.DEFAULT
+    return {"shift": d.shift_sd, "retain_points": d.retain_points, "val_points": d.val_points,
+            "forgotten": d.forgotten, "partial": d.partial, "no_step": sci(evidence.NO_STEP)}  # fmt: skip
+
+
+def passed_told(grid: pd.DataFrame, read: pd.DataFrame) -> dict[str, float | str]:
+    """What passes on the map and by all criteria, and signs of trouble; read: `evidence.scores_alone` of grid."""
+    by_map = grid[read.both.fillna(False).to_numpy(bool)]
+    lost = 100 * (by_map.retain_oracle_accuracy - by_map.retain_accuracy)
+    collapsed = grid[[f"{g}_collapsed" for g in evidence.GROUPS]].max(axis=1) > 0
+    under = [grid[f"{g}_high"] < grid[f"{g}_floor"] for g in evidence.GROUPS]
+    start = grid[grid.method == "nothing"]
+    doubtful = start[~start.intact.fillna(False).to_numpy(bool)].forget_set
+    return {
+        "harmed": ", ".join(doubtful) or "none", "by_map": len(by_map),
+        "kept": int(by_map.both.fillna(False).sum()), "lost_least": lost.min(), "lost_most": lost.max(),
+        "under": int(np.any(under, axis=0).sum()), "rows": len(grid), "collapsed": int(collapsed.sum()),
+    }  # fmt: skip
+
+
+def gda_told(runs: pd.DataFrame) -> dict[str, float]:
+    """GDA on points of PC2: how many were run, how many are intact with half of the gap closed, the lowest share left."""
+    gda = runs[(runs.kind == "pc2") & (runs.method == "gda")]
+    return {
+        "gda": len(gda), "gda_both": int(gda.both.fillna(False).sum()), "gda_open": int(gda.both.isna().sum()),
+        "gda_q": gda.q.min(), "gda_cost": gda.cost_true.max(), "gda_paper": PAPER_GDA,
+    }  # fmt: skip

@@ -197,6 +197,26 @@ def numbers(grid: pd.DataFrame, few: str) -> dict[str, float | int | str]:
     }  # fmt: skip
 
 
+def theirs(published: pd.DataFrame) -> float:
+    """The authors' lowest average of GA on ten random points, nats."""
+    return float(published[(published.set == 1) & (published.method == "ga")].average.min())
+
+
+def stopped(on_f: np.ndarray, level: float) -> dict[str, float]:
+    """Shares of single models that stop within the first three times, and that never stop."""
+    at = rules.first_reached(on_f, level)
+    return {"level": level, "early": np.mean(at < 3), "never": np.mean(at == len(on_f))}
+
+
+def walks(every: pd.DataFrame, few: str, title: str) -> list[Figure]:
+    """Path length on the smallest random set: plain SGD, both modes of BatchNorm, each trajectory once."""
+    here = every[(every.forget_set == few) & (every.momentum == 0) & ~every.repeat.astype(bool)]
+    with figures.style():
+        if here.empty:
+            return [maps.absent(title)]
+    return maps.path_length(here[here.method == "ga"], here[here.method == "nothing"].iloc[-1], title)
+
+
 def told(grid: pd.DataFrame, few: str) -> str:
     """The evidence of the verdict in one sentence."""
     best = lowest(grid, few)

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from scipy.stats import spearmanr
 
-from unlearning.page import evidence, figures, maps
+from unlearning.experiment.layout import Context
+from unlearning.page import criteria, evidence, figures, maps
 from unlearning.page.wording import sci
 
 STAGES = ("pretrained", "oracle")  # colours of their own; everything between is ascent
@@ -142,3 +144,62 @@ def others(runs: pd.DataFrame) -> pd.DataFrame:
         }
         for _, r in last.iterrows()
     )
+
+
+# --- numbers of the text ---------------------------------------------------------------------------------------------
+
+
+def opening(context: Context, start: pd.Series) -> dict[str, float]:
+    """The experiment's sizes, the start on the random set, and the limits of the criteria."""
+    limits = criteria.DEFAULT
+    return {
+        "train": len(context.data.labels), "noise": context.preset.label_noise, "size": int(start["size"]),
+        "floor": criteria.gaussian_floor(int(start.models)), "start_forget": start.forget,
+        "start_accuracy": start.forget_accuracy, "oracle_accuracy": start.forget_oracle_accuracy,
+        "fresh": start.val_oracle_accuracy, "shift": limits.shift_sd, "retain_points": limits.retain_points,
+        "val_points": limits.val_points,
+    }  # fmt: skip
+
+
+def dip(path: pd.DataFrame, read: pd.DataFrame, runs: pd.DataFrame) -> dict[str, float]:
+    """The stopping time of lowest q among those that pass on the map (of all, if none does), and what passes."""
+    passed = path[read.both.loc[path.index].fillna(False).to_numpy(bool)]
+    r = path.loc[(passed if len(passed) else path).q.idxmin()]
+    ga = runs[runs.method == "ga"]
+    return {
+        "passed": len(passed), "dip_epoch": int(r.epoch), "dip_forget": r.forget, "dip_retain": r.retain,
+        "dip_val": r.val, "dip_accuracy": r.retain_accuracy, "dip_oracles": r.retain_oracle_accuracy,
+        "dip_reverse": r.retain_reverse, "all_ga": len(ga), "all_kept": int(ga.both.fillna(False).sum()),
+    }  # fmt: skip
+
+
+def drift(runs: pd.DataFrame, random_set: str, pc_set: str) -> dict[str, float]:
+    """What step size 0 does: retain score at the end on one set, forget score after four epochs on the other."""
+    still = runs[(runs.method == "ga") & (runs.lr == 0)].set_index(["forget_set", "epoch"])
+    last = int(runs[runs.method == "ga"].epoch.max())
+    four, start = still.loc[(pc_set, 4)], runs[(runs.forget_set == pc_set) & (runs.method == "nothing")]
+    return {
+        "drift_last": last, "drift_random": still.loc[(random_set, last)].retain, "drift_pc": four.forget,
+        "drift_pc_start": start.forget.iloc[0], "drift_pc_accuracy": four.retain_accuracy,
+    }  # fmt: skip
+
+
+def spread(stages: dict[str, np.ndarray]) -> dict[str, float]:
+    """How far the oracles are, image by image, and where the last stage of ascent lies, in their standard deviations."""
+    oracle, before = stages["oracle"], stages["pretrained"]
+    last = [name for name in stages if name not in STAGES][-1]
+    lacking = (before.mean(0) - oracle.mean(0)) / oracle.std(0)
+    end = (stages[last].mean(0) - oracle.mean(0)) / oracle.std(0)
+    return {
+        "least": lacking.min(), "most": lacking.max(), "below": int((end < -1).sum()),
+        "above": int((end > 1).sum()), "spread": np.median(stages[last].std(0) / oracle.std(0)),
+    }  # fmt: skip
+
+
+def carried(nearness: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    """Rank correlation of score and nearness, and the points above the P95 beside all; both (points,)."""
+    top = scores > np.percentile(scores, 95)
+    return {
+        "near_rho": spearmanr(nearness, scores)[0], "carriers": int(top.sum()),
+        "carrier_near": nearness[top].mean(), "all_near": nearness.mean(), "hit_mean": scores.mean(),
+    }  # fmt: skip

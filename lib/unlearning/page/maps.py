@@ -113,7 +113,7 @@ def absent(what: str, width: float = 4.4, height: float = 3.3) -> plt.Figure:
 
 def shades(rates: list[float]) -> dict[float, tuple]:
     """A colour for each step size, dark to light."""
-    colors = plt.get_cmap(figures.SEQUENTIAL)(np.linspace(0.05, 0.9, len(rates)))
+    colors = plt.get_cmap(figures.SEQUENTIAL)(np.linspace(0.2, 0.95, len(rates)))
     return dict(zip(rates, colors, strict=True))
 
 
