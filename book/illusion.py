@@ -189,17 +189,18 @@ context, records = evidence.live(models=models, seed=seed)
 runs = evidence.live_table(records)
 first = context.preset.forget_sets[0]  # ten random digits
 start = runs[(runs.forget_set == first) & (runs.method == "nothing")].iloc[0]
-hits = layout.load(f"{first}/ga,lr=0.1", context)["hits"]
+rate = 0.1  # the step size that reaches the level within ten epochs
+hits = layout.load(f"{first}/ga,lr={rate:g}", context)["hits"]
 on_f = hits[:, :, : int(start["size"])].mean(2)  # (times, models); F is first
 times = context.preset.configs[0].epochs
 figures.table(panels.single(on_f, start.val_accuracy, times))
 
 # %% tags=["hide-input"]
-glue_numbers("illusion", budget=100 * budget, live=first,
+glue_numbers("illusion", budget=100 * budget, live=first, rate=rate,
              **panels.stopped(on_f, start.val_accuracy))
 
 # %% [markdown]
-# GA with step size 0.1 on {glue:text}`illusion_live` of the digits, each model stopping by the third rule at
+# GA with step size {glue:text}`illusion_rate:g` on {glue:text}`illusion_live` of the digits, each model stopping by the third rule at
 # {glue:text}`illusion_level:.1%`: {glue:text}`illusion_early:.0%` stop within three epochs, {glue:text}`illusion_never:.0%`
 # not within ten. Ten points give an accuracy in tenths, so one image decides.
 #
@@ -227,7 +228,7 @@ glue_numbers("illusion", budget=100 * budget, live=first,
 # The mean margin moves continuously, so its first crossing is sharper; the level differs from model to model.
 
 # %%
-margins = layout.load(f"{first}/ga,lr=0.1", context)["margins"]
+margins = layout.load(f"{first}/ga,lr={rate:g}", context)["margins"]
 on_f = margins[:, :, : int(start["size"])].mean(2)
 val = context.scored(first)["val"]
 level = layout.load("pretrained", context)["margins"][0][:, val].mean(1)

@@ -277,7 +277,7 @@ figures.table(panels.others(runs))
 # ```{exercise-start} Two knobs or one
 # :label: live-ex-knobs
 # ```
-# One epoch at step size 0.3 and three epochs at 0.1 have the same path length. Predict which of them damages $R$ more, as
+# One epoch at step size $0.3$ and three epochs at $0.1$ have the same path length. Predict which of them damages $R$ more, as
 # published and with BatchNorm frozen. Then look.
 # ```{exercise-end}
 # ```
@@ -299,7 +299,7 @@ print(pair[shown].sort_values("batchnorm").round(2).to_string(index=False))
 #
 # ```{exercise} A fair stop
 # :label: live-ex-stop
-# Which stopping time of step size 0.03 would you choose without oracles, knowing only accuracies? What do you need to know
+# Which stopping time of step size $0.03$ would you choose without oracles, knowing only accuracies? What do you need to know
 # about how $F$ was chosen?
 # ```
 #

@@ -424,8 +424,8 @@ def test_lines_begin_at_the_start_and_follow_time():
 
 def test_what_was_not_run_says_so():
     with figures.style():
-        figure = maps.absent("GDA")
-    assert figure.axes[0].texts[0].get_text() == "GDA\nnot run"
+        figure = maps.absent("GDA: not run")
+    assert figure.axes[0].texts[0].get_text() == "GDA: not run"
 
 
 def test_reference_marks_need_both_coordinates():

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from panels import all_forget_sets as panels
 from rows_by_hand import frame, none, texts
-from unlearning.experiment import presets
+from unlearning.experiment import packing, presets
+from unlearning.klom import klom
 from unlearning.methods import Config
 from unlearning.page import criteria, evidence
 
@@ -106,13 +108,13 @@ def test_coverage_of_the_paper_preset_is_its_grid():
 
 
 def test_without_records_everything_says_so():
-    assert panels.small_multiples(NONE, "val", PUBLISHED, "p")[1] == ["not run"]
-    for picture in (panels.rulers(NONE, "p"), panels.directions(NONE, "p")[0]):
+    assert panels.small_multiples(NONE, "val", PUBLISHED, "p: not run")[1] == ["not run"]
+    for picture in (panels.rulers(NONE, "p: not run"), panels.directions(NONE, "p: not run")[0]):
         assert "not run" in texts(picture)[0]
     assert panels.agreement(NONE).iloc[0, 0] == panels.largest(NONE, 3).iloc[0, 0] == "not run"
     assert panels.told(NONE) == "no record at this scale"
     found = panels.samples("paper", NONE)
     assert found.empty and panels.samples_told(found)["rows"] == 0
-    assert "not run" in texts(panels.points(found, "p"))[0]
+    assert "not run" in texts(panels.points(found, "p: not run"))[0]
     assert set(panels.turned(NONE)) == set(panels.turned(RUNS))
-    assert len(panels.nothing(NONE, PUBLISHED, "p")) == 2
+    assert len(panels.nothing(NONE, PUBLISHED, "p: not run")) == 2

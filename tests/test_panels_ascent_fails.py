@@ -81,8 +81,8 @@ def test_without_records_everything_says_so():
     assert "not run" in texts(panels.figure_1(NONE, "preset paper: not run", PUBLISHED)[0])[0]
     assert panels.figure_3(NONE, "paper", PUBLISHED, "random")[1] == ["not run"]
     for picture in (
-        panels.limits(NONE, [1.0], "p"),
-        panels.hard(NONE, criteria.authors(PUBLISHED), "p"),
+        panels.limits(NONE, [1.0], "p: not run"),
+        panels.hard(NONE, criteria.authors(PUBLISHED), "p: not run"),
     ):
         assert "not run" in texts(picture)[0]
     assert panels.counts(NONE).configurations.tolist() == [0]

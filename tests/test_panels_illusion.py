@@ -76,8 +76,11 @@ def test_path_length_leaves_repeats_out():
 
 def test_without_records_everything_says_so():
     assert panels.fewest(NONE) == ""
-    assert panels.figure_2(NONE, PUBLISHED, "p")[1] == ["not run"]
-    for pictures in (panels.accuracies(NONE, "", "p"), panels.walks(NONE, "", "p")):
+    assert panels.figure_2(NONE, PUBLISHED, "p: not run")[1] == ["not run"]
+    for pictures in (
+        panels.accuracies(NONE, "", "p: not run"),
+        panels.walks(NONE, "", "p: not run"),
+    ):
         assert "not run" in texts(pictures[0])[0]
     for table in (panels.window(NONE, ""), panels.beside(NONE, ""), panels.ruled(NONE, "", 0.01)):
         assert table.iloc[0, 0] == "not run"

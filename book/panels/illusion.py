@@ -182,14 +182,14 @@ def numbers(grid: pd.DataFrame, few: str) -> dict[str, float | int | str]:
     """What the text says of the lowest cell; NaN and zeros where nothing was run."""
     best = lowest(grid, few)
     if best is None:
-        return {"few": "not run", "best": "not run", "outcome": "not run"} | dict.fromkeys(
+        return {"few": "not run", "best": "not run"} | dict.fromkeys(
             ("average", "before", "forget", "lost", "noise"), float("nan")
         ) | dict.fromkeys(("cells", "read", "whole", "size"), 0)
     ga, start = _of(grid, few)
     read = evidence.scores_alone(pd.concat([ga, start.to_frame().T.astype(ga.dtypes)]))
     right = best.forget_accuracy
     return {
-        "few": few, "best": short(best), "outcome": best.outcome, "average": best.average,
+        "few": few, "best": short(best), "average": best.average,
         "before": start.average, "forget": best.forget, "cells": len(ga),
         "lost": 100 * (best.retain_oracle_accuracy - best.retain_accuracy),
         "read": int(read.both.fillna(False).sum()), "whole": int(ga.both.fillna(False).sum()),

@@ -103,11 +103,11 @@ def limits(
     return forgotten, partial, intact
 
 
-def absent(what: str, width: float = 4.4, height: float = 3.3) -> plt.Figure:
-    """An empty panel that says what was not run. Call it inside `figures.style()`."""
+def absent(text: str, width: float = 4.4, height: float = 3.3) -> plt.Figure:
+    """An empty panel that says in `text` what was not run. Call it inside `figures.style()`."""
     figure, ax = figures.panel(width=width, height=height)
     ax.set(xticks=[], yticks=[])
-    ax.text(0.5, 0.5, f"{what}\nnot run", ha="center", va="center", transform=ax.transAxes)
+    ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes)
     return figure
 
 
