@@ -159,7 +159,7 @@ figures.table(panels.counts(runs))
 # %% [markdown]
 # Forget sets on which doing nothing is already not intact: {glue:text}`ascent_fails_harmed`. There "breaks" may only mean "no
 # better than before", and it hangs on which points are scored ([how many points](all_forget_sets.ipynb)). Next, how far each
-# method gets without breaking the model.
+# method gets without breaking the model (floors and ceilings stand in the last table of the page).
 
 # %%
 figures.table(panels.best(runs))

@@ -109,7 +109,7 @@ def furthest(runs: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def best(runs: pd.DataFrame) -> pd.DataFrame:
-    """The unbroken configuration of lowest q for each forget set and method, with everything it is read against."""
+    """The unbroken configuration of lowest q for each forget set and method, with scores, intervals and cost."""
     rows = [
         {
             "forget set": r.forget_set,
@@ -118,10 +118,6 @@ def best(runs: pd.DataFrame) -> pd.DataFrame:
             "forget P95": scored(r, "forget"),
             "retain": scored(r, "retain"),
             "validation": scored(r, "val"),
-            "floors, ceilings": "; ".join(
-                ", ".join(f"{r[f'{g}_{end}']:.2f}" for g in evidence.GROUPS)
-                for end in ("floor", "ceiling")
-            ),
             "cost: paper's, true, seconds": f"{r.cost_paper:.1%}, {r.cost_true:.1%}, "
             f"{r.seconds / r.seconds_retrain:.1%}",
             "outcome": r.outcome,
