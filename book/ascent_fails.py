@@ -241,9 +241,8 @@ verdicts.decide("C3", evidence=panels.by_kind(tried),
 # ```{admonition} Our comment
 # :class: ours
 # The order of the kinds is the paper's: few random points are easier than points of principal components. That is all this
-# scale can say. One set of each kind has no replication, the sets are a far larger part of the data than the paper's, and
-# fifty points of the second component are nearly all of what two classes have in common. Only nine sets on all of CIFAR-10
-# can order PC1 and PC2.
+# scale can say. One set of each kind has no replication, the sets are a far larger part of the data than the paper's, and on the
+# second component even doing nothing is called broken. Only nine sets on all of CIFAR-10 can order PC1 and PC2.
 # ```
 #
 # ## Exercises

@@ -266,7 +266,7 @@ figures.table(panels.others(runs))
 # %% [markdown]
 # ```{admonition} Our comment
 # :class: ours
-# On the random set GDA takes off about a third of the gap and leaves the models intact; fine-tuning alone takes off nothing.
+# On the random set GDA takes off a good quarter of the gap and leaves the models intact; fine-tuning alone takes off nothing.
 # On the points of PC1 even doing nothing is not intact, because leaving them out moves some validation points as well: read
 # the outcomes there as "not nearer to the oracles". Digits and a small network are not the paper's subject, so none of this
 # enters a verdict. It shows what to look for in the [recorded runs](ascent_fails.ipynb) on CIFAR-10.

@@ -168,7 +168,8 @@ def limits(frame: pd.DataFrame, shifts: list[float], title: str) -> Figure:
         ax.axvline(criteria.DEFAULT.shift_sd, color=figures.COLORS["accent"], ls=":", lw=1.2)
         ax.set(xlabel="shift that counts as damage (oracle sd)", ylabel="GA and GDA configurations")
         ax.set_title(title, size=9.5)
-        ax.legend(loc="center right", bbox_to_anchor=(1, 0.3))
+        ax.set_ylim(0, 1.4 * max(int(c.max()) for c in found))
+        ax.legend(loc="upper right", ncols=2)
     return panel
 
 
