@@ -273,6 +273,16 @@ def test_each_trajectory_counts_once():
         ("nothing", 0.0), ("ga", 0.0), ("ga", 5e-4), ("gda", 5e-5)]  # fmt: skip
 
 
+def test_of_several_numbers_of_models_the_most_count(folder):
+    for r in (NOTHING, RUNS[1]):
+        results.append(folder / "results" / "c.jsonl", r | {"models": 20})
+    results.append(folder / "results" / "c.jsonl", record(GA, 7, 4.0, 1, 1) | {"models": 20})
+    frame = evidence.load("laptop")
+    assert len(frame) == len(RUNS) + 1
+    assert frame[frame.epoch == 7].models.tolist() == [20]
+    assert set(frame[frame.epoch != 7].models) == {100}
+
+
 def test_a_map_shows_no_accuracy():
     """A run that lost half of its retain accuracy is broken, and looks fine to who reads scores alone."""
     lost = record(GA, 3, 1.0, 0.6, 0.6)

@@ -115,13 +115,23 @@ def table(records: list[dict], direction: str = "oracle_to_unlearned") -> pd.Dat
 def load(scale: str) -> pd.DataFrame:
     """The records of one scale as a judged table: one row per configuration and stopping time. Empty without records.
 
-    scale: "laptop", "desk" or "paper" (the preset of that name). Columns of `table` and `criteria.judged`, and: kind
+    Where one was recorded with several numbers of models, the row with the most. scale: "laptop", "desk" or "paper"
+    (the preset of that name). Columns of `table` and `criteria.judged`, and: kind
     ("random", "pc1", "pc2") and repeat (True where the step size is so small that the trajectory is that of step size 0,
     BatchNorm's drift alone: it must not be counted again).
     """
     if scale not in ("laptop", "desk", "paper"):
         raise ValueError(f"unknown scale {scale!r}: choose laptop, desk or paper")
-    return _named(criteria.judged(table(recorded(preset=scale))))
+    return _named(_most_models(criteria.judged(table(recorded(preset=scale)))))
+
+
+def _most_models(frame: pd.DataFrame) -> pd.DataFrame:
+    """Of the same configuration recorded with several numbers of models, the row with the most (each judged at its own N)."""
+    if frame.empty:
+        return frame
+    settings = [f.name for f in fields(Config) if f.name not in ("method", "epochs")]
+    same = frame.groupby(["forget_set", "method", *settings, "epoch"], dropna=False, sort=False)
+    return frame.loc[sorted(same.models.idxmax())].reset_index(drop=True)
 
 
 def live_table(records: list[dict]) -> pd.DataFrame:
