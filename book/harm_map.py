@@ -74,7 +74,7 @@ import pandas as pd
 from myst_nb import glue
 
 from panels import harm_map as panels
-from panels import live
+from panels import interactive
 from unlearning.files import ROOT
 from unlearning.page import figures
 from unlearning.page.source import show_source
@@ -185,7 +185,7 @@ figures.show(*panels.number_lines({"ε = 0.8": inside, "ε = 0.15": outside}), a
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The first step and the margins, recomputed in the page as the overlap moves. Left: from the pretrained weights (square), the way to the oracle (green) and the first step of descent-ascent (vermilion). Right: each margin's start (square), everything it visits (bar) and its end (circle), with the oracle's margin (diamond).", "name": "harm_map-live"}}
 n_forget = fraction * n_train
-live.show(**panels.first_step(n_train - n_forget, n_forget, r, lam, 0.6), alt=(
+interactive.show(**panels.first_step(n_train - n_forget, n_forget, r, lam, 0.6), alt=(
     "A dial with two arrows, to the oracle and along the first step, and two number lines on which the margins of "
     "descent-ascent run to the left, away from the oracle."))
 

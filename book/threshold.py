@@ -68,7 +68,7 @@ import pandas as pd
 from myst_nb import glue
 from scipy.optimize import newton
 
-from panels import live
+from panels import interactive
 from panels import threshold as panels
 from unlearning.page import figures, verdicts
 from unlearning.page.source import show_source
@@ -172,7 +172,7 @@ figures.show(*panels.threshold(base, [0.01, 0.1, 1.0]), alt=(
 # pretrained weight (square) at the threshold, and never turns back.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The three pulls and the three weights, recomputed in the page as α moves. Bars: the pulls A of pretraining (blue), oracle (green) and descent-ascent (vermilion). Below: the weights they lead to. In the still frame the pretrained weight stands between the oracle and the end of descent-ascent.", "name": "threshold-live"}}
-live.show(**panels.pulls(base), alt=(
+interactive.show(**panels.pulls(base), alt=(
     "Three horizontal bars, the pulls, and a number line with the three weights: descent-ascent on the left, the "
     "pretrained weight close to the oracle on the right."))
 

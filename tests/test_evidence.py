@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from unlearning import klom
 from unlearning.experiment import presets, results
 from unlearning.methods import Config
-from unlearning.page import evidence, figures, maps
+from unlearning.page import criteria, evidence, figures, maps
 
 
 def summary(p95: float) -> dict:
@@ -261,6 +261,53 @@ def test_provenance_names_what_differs_and_nothing_twice():
     assert evidence.provenance([]) == ""
 
 
+def test_each_trajectory_counts_once():
+    """Step sizes whose ascent does nothing are one trajectory, and step size 0 stands for them."""
+    small = [Config("ga", lr, (1,)) for lr in (0.0, 1e-5, 5e-5, 1e-4, 5e-4)]
+    frozen = Config("ga", 0.0, (1,), batchnorm="frozen")
+    runs = [NOTHING, *(record(c, 1, 5, 1, 1) for c in (*small, frozen, Config("gda", 5e-5, (1,))))]
+    frame = evidence.table(runs)
+    frame["repeat"] = (frame.method == "ga") & frame.lr.between(1e-6, evidence.NO_STEP)
+    kept = evidence.distinct(frame)
+    assert list(zip(kept.method, kept.lr, strict=True)) == [
+        ("nothing", 0.0), ("ga", 0.0), ("ga", 5e-4), ("gda", 5e-5)]  # fmt: skip
+
+
+def test_of_several_numbers_of_models_the_most_count(folder):
+    for r in (NOTHING, RUNS[1]):
+        results.append(folder / "results" / "c.jsonl", r | {"models": 20})
+    results.append(folder / "results" / "c.jsonl", record(GA, 7, 4.0, 1, 1) | {"models": 20})
+    frame = evidence.load("laptop")
+    assert len(frame) == len(RUNS) + 1
+    assert frame[frame.epoch == 7].models.tolist() == [20]
+    assert set(frame[frame.epoch != 7].models) == {100}
+
+
+def test_a_map_shows_no_accuracy():
+    """A run that lost half of its retain accuracy is broken, and looks fine to who reads scores alone."""
+    lost = record(GA, 3, 1.0, 0.6, 0.6)
+    lost["groups"]["retain"]["accuracy"] = 0.1
+    for g in evidence.GROUPS:
+        lost["groups"][g]["unlearned_to_oracle"]["p95"] = 0.6
+    judged = criteria.judged(evidence.table([NOTHING, lost]))
+    assert judged.outcome.tolist()[1] == "breaks"
+    assert evidence.scores_alone(judged).outcome.tolist()[1] == "forgets"
+
+
+def test_a_scale_without_records_breaks_nothing(folder):
+    frame = evidence.load("paper")
+    assert frame.empty and evidence.distinct(frame).empty
+    assert {"kind", "repeat", "q", "q_low", "intact", "partial", "both", "outcome"} <= set(frame)
+    for check in (criteria.c1, criteria.c2, criteria.c3, criteria.c4):
+        assert set(check(frame).values()) == {None}
+    assert evidence.scale_title("paper") == "preset paper: not run"
+
+
+def test_a_scales_title_comes_from_its_records(folder):
+    results.append(folder / "results" / "b.jsonl", NOTHING | {"pool": 2})
+    assert evidence.scale_title("laptop") == "690 images at 16×16, 70% validation accuracy"
+
+
 # --- the authors' numbers -----------------------------------------------------------------------------------------
 
 
@@ -355,12 +402,40 @@ def test_a_map_refuses_what_it_cannot_show():
         drawn(frame, y="forget")
 
 
-def test_zones_are_the_criteria_of_judge():
+def test_the_limits_on_a_map_are_the_criteria():
+    """Marks just inside and just outside of the lines are judged as the lines say."""
+    frame = evidence.table(RUNS)
+    start = frame.iloc[0]
+    with figures.style():
+        _, ax = figures.panel()
+        forgotten, partial, intact = maps.limits(ax, start)
+    assert forgotten == pytest.approx(0.5 + 0.1 * 7.5) and partial == pytest.approx(0.5 + 0.5 * 7.5)
+    ends = [f"{g}_{end}" for g in evidence.GROUPS for end in ("low", "high", "reverse")]
+    scores = [(forgotten, 0.6), (partial, 0.6), (7.0, 0.6), (forgotten, intact)]
+    for inside, words in (
+        (-0.01, "forgets partial stays forgets"),
+        (0.01, "partial stays stays breaks"),
+    ):
+        rows = [start.copy().replace("nothing", "ga") for _ in scores]
+        for row, (forget, val) in zip(rows, scores, strict=True):
+            row["forget"], row["val"] = forget + inside, val + inside * (val == intact)
+        table = pd.DataFrame([start, *rows]).drop(columns=ends)
+        assert criteria.judged(table).outcome.tolist()[1:] == words.split()
+
+
+def test_lines_begin_at_the_start_and_follow_time():
     frame = evidence.table(RUNS)
     with figures.style():
         _, ax = figures.panel()
-        borders = maps.zones(ax, frame.iloc[0], 1.0)
-    assert borders == pytest.approx((1.5, 7.0, 1.5))
+        maps.lines(ax, frame[frame.method == "ga"], "forget", start=frame.iloc[0])
+    drawn_lines = [list(zip(*line.get_data(), strict=True)) for line in ax.get_lines()]
+    assert drawn_lines == [[(0, 8.0), (1, 7.5)], [(0, 8.0), (1, 5.0), (3, 1.0), (5, 3.0)]]
+
+
+def test_what_was_not_run_says_so():
+    with figures.style():
+        figure = maps.absent("GDA: not run")
+    assert figure.axes[0].texts[0].get_text() == "GDA: not run"
 
 
 def test_reference_marks_need_both_coordinates():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from panels import harm_map as panels
-from panels import live
+from panels import interactive
 from unlearning.files import ROOT
 from unlearning.theory import certify, correlated, flow, windows
 from unlearning.theory.correlated import TwoCoordinates
@@ -54,7 +54,7 @@ def test_weights_and_stopping_maps_with_and_without_a_wrong_first_step():
 @pytest.mark.parametrize("lam", [0.01, 0.3])
 def test_the_script_computes_what_the_library_does(chromium, shown, lam):
     given = {"lam": lam, "relative": 0.6} | SIZES
-    [output] = shown(live.show, **panels.first_step(**given), alt="first step")
+    [output] = shown(interactive.show, **panels.first_step(**given), alt="first step")
     page = chromium.new_page()
     requests, complaints = [], []
     page.on("request", lambda r: requests.append(r.url))

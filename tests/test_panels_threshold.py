@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from panels import live
+from panels import interactive
 from panels import threshold as panels
 from unlearning.theory import one_dimension
 from unlearning.theory.one_dimension import OneCoordinate
@@ -48,14 +48,14 @@ def test_the_still_frame_shows_the_order_and_says_the_verdict():
 
 def test_a_live_picture_needs_an_alternative_text():
     with pytest.raises(ValueError, match="alt is empty"):
-        live.show(**panels.pulls(BASE), alt=" ")
+        interactive.show(**panels.pulls(BASE), alt=" ")
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("lam", [0.01, 0.1, 1.0])
 def test_the_script_computes_what_the_library_does(chromium, shown, lam):
     base = OneCoordinate(900, 100, 100, 0.0, lam)
-    [output] = shown(live.show, **panels.pulls(base), alt="three pulls")
+    [output] = shown(interactive.show, **panels.pulls(base), alt="three pulls")
     page = chromium.new_page()
     requests, complaints = [], []
     page.on("request", lambda r: requests.append(r.url))

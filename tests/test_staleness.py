@@ -121,5 +121,7 @@ def test_a_script_of_a_live_picture_counts(tmp_path):
         script.write_text(text)
         return keys.key("", new_notebook(cells=[new_code_cell(code)]), {}, tmp_path, [])
 
-    assert key_of("from panels import live", "1") != key_of("from panels import live", "2")
+    assert key_of("from panels import interactive", "1") != key_of(
+        "from panels import interactive", "2"
+    )
     assert key_of("import numpy", "1") == key_of("import numpy", "2")

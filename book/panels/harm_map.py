@@ -6,7 +6,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from panels import live
+from panels import interactive
 from unlearning.page import figures
 from unlearning.page.figures import COLORS
 from unlearning.theory import correlated, flow, windows
@@ -146,7 +146,7 @@ def stopping(problem: TwoCoordinates, nearest: np.ndarray, cosine: np.ndarray) -
 
 
 def first_step(n_retain: float, n_forget: float, r: float, lam: float, relative: float) -> dict:
-    """The live picture of the first step and both margins: arguments for `live.show`, but for its alt text."""
+    """The live picture of the first step and both margins: arguments for `interactive.show`, but for its alt text."""
     epsilon = 0.8
     one = TwoCoordinates(n_retain, n_forget, r, relative * n_forget / n_retain, lam, epsilon)
     start, target = correlated.pretrained(one), correlated.oracle(one)
@@ -158,25 +158,25 @@ def first_step(n_retain: float, n_forget: float, r: float, lam: float, relative:
 
     def arrow(role, direction, color):
         angle = -np.degrees(np.arctan2(direction[1], direction[0]))
-        shaft = live.line(95, 105, 152, 105, color, 4)
+        shaft = interactive.line(95, 105, 152, 105, color, 4)
         head = f'<path d="M166 105 L150 98 L150 112 Z" fill="{color}"/>'
         return f'<g data-role="{role}" transform="rotate({angle:.2f} 95 105)">{shaft}{head}</g>'
 
     parts = [
-        live.text(95, 16, "in the weights"),
+        interactive.text(95, 16, "in the weights"),
         f'<circle cx="95" cy="105" r="72" fill="none" stroke="{COLORS["neutral"]}"/>',
         arrow("way", way, COLORS["oracle"]),
         arrow("step", step, COLORS["ascent"]),
         f'<rect x="88" y="98" width="14" height="14" fill="{COLORS["pretrained"]}"/>',
-        live.text(95, 198, f"cos = {flow.first_step(one):.2f}", "cosine"),
-        live.text(322, 16, "in the margins"),
+        interactive.text(95, 198, f"cos = {flow.first_step(one):.2f}", "cosine"),
+        interactive.text(322, 16, "in the margins"),
     ]
     for lane, name, y in (("x", "retain margin", 75), ("y", "forget margin", 145)):
         margin = differences[lane]
         parts += [
-            live.text(322, y - 22, name),
-            live.line(205, y, 440, y, "currentColor", 1),
-            live.line(place(margin.min()), y, place(margin.max()), y, COLORS["ascent"], 6, f"trail-{lane}"),
+            interactive.text(322, y - 22, name),
+            interactive.line(205, y, 440, y, "currentColor", 1),
+            interactive.line(place(margin.min()), y, place(margin.max()), y, COLORS["ascent"], 6, f"trail-{lane}"),
             f'<path d="M400 {y - 11} L408 {y} L400 {y + 11} L392 {y} Z" fill="{COLORS["oracle"]}"/>',
             f'<g data-role="start-{lane}" transform="translate({place(margin[0]):.2f} 0)">'
             f'<rect x="-6" y="{y - 6}" width="12" height="12" fill="{COLORS["pretrained"]}"/></g>',
@@ -186,7 +186,7 @@ def first_step(n_retain: float, n_forget: float, r: float, lam: float, relative:
     low, high = windows.stopping_window(one)
     harm = low <= one.alpha <= high
     words = "No stopping time brings a margin nearer" if harm else "Some margin comes nearer at first"
-    parts.append(live.text(225, 224, words, "verdict"))
+    parts.append(interactive.text(225, 224, words, "verdict"))
     data = {"n_retain": n_retain, "n_forget": n_forget, "r": r, "lam": lam, "relative": relative}
-    return {"script": "harm_map", "svg": live.picture(450, 232, parts), "data": data, "name": "overlap ε",
+    return {"script": "harm_map", "svg": interactive.picture(450, 232, parts), "data": data, "name": "overlap ε",
             "start": epsilon, "low": 0, "high": 0.98, "step": 0.01, "said": f"ε = {epsilon:.2f}"}  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.figure import Figure
 
-from panels import live
+from panels import interactive
 from unlearning.page import figures
 from unlearning.page.figures import COLORS
 from unlearning.theory import one_dimension
@@ -64,7 +64,7 @@ def stability(base: OneCoordinate, parts: list[float]) -> tuple[Figure, Figure]:
 
 
 def pulls(base: OneCoordinate) -> dict:
-    """The live picture of the three pulls and the three weights: arguments for `live.show`, but for its alt text."""
+    """The live picture of the three pulls and the three weights: arguments for `interactive.show`, but for its alt text."""
     relative = 0.5
     problem = replace(base, alpha=relative * base.n_forget / base.n_retain)
     top = max(1.0, float(min(base.n_forget / base.r, 1.3 * one_dimension.last_alpha(base)) * base.n_retain / base.n_forget))
@@ -78,13 +78,13 @@ def pulls(base: OneCoordinate) -> dict:
 
     colors = {"D": COLORS["pretrained"], "R": COLORS["oracle"], "DA": COLORS["ascent"]}
     names = {"D": "pretrained", "R": "oracle", "DA": "DA"}
-    zero, parts = place(pull_scale, 0), [live.text(250, 16, "the pulls A")]
+    zero, parts = place(pull_scale, 0), [interactive.text(250, 16, "the pulls A")]
     for row, o in enumerate(one_dimension.OBJECTIVES):
         y = 38 + 22 * row
-        parts.append(live.text(4, y + 4, names[o], anchor="start"))
-        parts.append(live.line(zero, y, place(pull_scale, forces[o]), y, colors[o], 9, f"pull-{o}"))
-    parts.append(live.line(zero, 26, zero, 94, "currentColor", 1))
-    parts.append(live.text(250, 122, "the weights w"))
+        parts.append(interactive.text(4, y + 4, names[o], anchor="start"))
+        parts.append(interactive.line(zero, y, place(pull_scale, forces[o]), y, colors[o], 9, f"pull-{o}"))
+    parts.append(interactive.line(zero, 26, zero, 94, "currentColor", 1))
+    parts.append(interactive.text(250, 122, "the weights w"))
     guide = place(weight_scale, weights["R"])
     look = f'stroke="{colors["R"]}" stroke-width="1.5" stroke-dasharray="4 3"'
     parts.append(f'<line data-role="guide" x1="{guide:.2f}" x2="{guide:.2f}" y1="130" y2="196" {look}/>')
@@ -95,21 +95,21 @@ def pulls(base: OneCoordinate) -> dict:
     }
     for row, o in enumerate(one_dimension.OBJECTIVES):
         x, y = place(weight_scale, weights[o]), 142 + 21 * row
-        parts.append(live.text(4, y + 4, names[o], anchor="start"))
+        parts.append(interactive.text(4, y + 4, names[o], anchor="start"))
         shape = shapes[o].format(colors[o])
         parts.append(
             f'<g transform="translate(0 {y})"><g data-role="weight-{o}" '
             f'transform="translate({x:.2f} 0)">{shape}</g></g>'
         )
-    parts.append(live.line(70, 200, 430, 200, "currentColor", 1))
+    parts.append(interactive.line(70, 200, 430, 200, "currentColor", 1))
     for tick in range(int(np.ceil(weight_scale[0])), int(weight_scale[1]) + 1):
         x = place(weight_scale, tick)
-        parts += [live.line(x, 196, x, 204, "currentColor", 1), live.text(x, 220, str(tick))]
+        parts += [interactive.line(x, 196, x, 204, "currentColor", 1), interactive.text(x, 220, str(tick))]
     farther = problem.alpha > one_dimension.harm_threshold(problem)
     verdict = f"Regime I: descent-ascent ends {'farther' if farther else 'nearer'}"
-    parts.append(live.text(250, 244, verdict, "verdict"))
+    parts.append(interactive.text(250, 244, verdict, "verdict"))
     data = {name: float(getattr(base, name)) for name in ("n_retain", "n_forget", "r", "lam")}
     data |= {"pull_scale": pull_scale, "weight_scale": weight_scale}
     slider = {"name": "α ÷ (|F|/|R|)", "start": relative, "low": 0, "high": round(1.1 * top, 3)}
-    return {"script": "threshold", "svg": live.picture(450, 252, parts), "data": data,
+    return {"script": "threshold", "svg": interactive.picture(450, 252, parts), "data": data,
             "step": 0.01, "said": f"α = {problem.alpha:.4f}"} | slider  # fmt: skip

@@ -124,7 +124,7 @@ def key(
         "versions": _digest(root / "requirements.txt"),
         "python": platform.python_version(),
     }
-    if "panels.live" in reached:  # the scripts that live pictures carry
+    if "panels.interactive" in reached:  # the scripts that live pictures carry
         scripts = sorted((root / "book" / "panels").glob("*.js"))
         parts["scripts"] = {path.name: _digest(path) for path in scripts}
     if "experiment.results" in reached:

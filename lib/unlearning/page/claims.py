@@ -25,7 +25,7 @@ CLAIMS = (
         "With few random points some run looks like forgetting, but only at one step size and one stopping "
         "time, which nobody can know without the oracles.",
         "Section 3, Fig. 2",
-        "ascent_fails",
+        "illusion",
     ),
     Claim(
         "C3",

@@ -124,6 +124,11 @@ def _unharmed(frame: pd.DataFrame, group: str, criteria: Criteria) -> pd.Series:
     return _all(parts)
 
 
+def harmed(frame: pd.DataFrame, group: str, criteria: Criteria = DEFAULT) -> pd.Series:
+    """Whether one group of points, retain or val, calls a run damaged: True, False, or <NA> where it is open."""
+    return ~_unharmed(frame, group, criteria)
+
+
 def _all(parts: list[pd.Series]) -> pd.Series:
     """Kleene's and: False where one is False, else open where one is open."""
     found = parts[0]
@@ -208,13 +213,13 @@ def c3(runs: pd.DataFrame) -> dict[str, bool | None]:
 
 def c4(runs: pd.DataFrame, share: float = 0.9) -> dict[str, bool | None]:
     """C4: of the runs that retain or validation points call damaged, at least `share` are damaged by both."""
-    harmed = {g: _unharmed(runs, g, DEFAULT).eq(False) for g in DAMAGE}
-    either = (harmed["retain"] | harmed["val"]).fillna(False)
+    by = {g: harmed(runs, g) for g in DAMAGE}
+    either = (by["retain"] | by["val"]).fillna(False)
     name = f"retain and validation points give the same judgement in {share:.0%} of the runs that either calls damaged"
-    unsure = (harmed["retain"].isna() | harmed["val"].isna()) & ~either
+    unsure = (by["retain"].isna() | by["val"].isna()) & ~either
     if not either.any():
         return {name: None if unsure.any() or runs.empty else True}
-    same = (harmed["retain"] & harmed["val"])[either]
+    same = (by["retain"] & by["val"])[either]
     agree, against = same.fillna(False).mean(), (~same.fillna(True)).mean()
     return {name: True if agree >= share else False if against > 1 - share else None}
 

@@ -115,19 +115,68 @@ def table(records: list[dict], direction: str = "oracle_to_unlearned") -> pd.Dat
 def load(scale: str) -> pd.DataFrame:
     """The records of one scale as a judged table: one row per configuration and stopping time. Empty without records.
 
-    scale: "laptop", "desk" or "paper" (the preset of that name). Columns of `table` and `criteria.judged`, and: kind
+    Where one was recorded with several numbers of models, the row with the most. scale: "laptop", "desk" or "paper"
+    (the preset of that name). Columns of `table` and `criteria.judged`, and: kind
     ("random", "pc1", "pc2") and repeat (True where the step size is so small that the trajectory is that of step size 0,
     BatchNorm's drift alone: it must not be counted again).
     """
     if scale not in ("laptop", "desk", "paper"):
         raise ValueError(f"unknown scale {scale!r}: choose laptop, desk or paper")
-    frame = table(recorded(preset=scale))
+    return _named(_most_models(criteria.judged(table(recorded(preset=scale)))))
+
+
+def _most_models(frame: pd.DataFrame) -> pd.DataFrame:
+    """Of the same configuration recorded with several numbers of models, the row with the most (each judged at its own N)."""
     if frame.empty:
-        return frame.assign(kind="", repeat=False, q=0.0, outcome="")
-    frame = criteria.judged(frame)
+        return frame
+    settings = [f.name for f in fields(Config) if f.name not in ("method", "epochs")]
+    same = frame.groupby(["forget_set", "method", *settings, "epoch"], dropna=False, sort=False)
+    return frame.loc[sorted(same.models.idxmax())].reset_index(drop=True)
+
+
+def live_table(records: list[dict]) -> pd.DataFrame:
+    """The records of `live` as a judged table like that of `load`; nothing counts as a repeat."""
+    return _named(criteria.judged(table(records))).assign(repeat=False)
+
+
+def scores_alone(frame: pd.DataFrame) -> pd.DataFrame:
+    """A judged table judged again as one reads a map: by the P95 values in the paper's direction and nothing else.
+
+    Without intervals, the other direction and accuracies. Beside `criteria.judged` it shows what these are for.
+    """
+    ends = ("_low", "_high", "_reverse", "_accuracy", "_oracle_accuracy")
+    extra = [f"{g}{end}" for g in GROUPS for end in ends]
+    return criteria.judged(frame.drop(columns=[*extra, "average"], errors="ignore"))
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
     frame["kind"] = [kind(name) for name in frame.forget_set]
     frame["repeat"] = (frame.method == "ga") & (frame.lr > 0) & (frame.lr <= NO_STEP)
     return frame
+
+
+def distinct(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the paper's grid, each trajectory once, and the pretrained models.
+
+    As `paper_grid`, but the step sizes up to NO_STEP, which repeat BatchNorm's drift, are represented by step size 0.
+    """
+    own_statistics = (frame.method == "ga") & (frame.batchnorm == "train")
+    once = own_statistics & (frame.lr == 0)
+    told = frame.assign(lr=frame.lr.where(~once, NO_STEP))  # step size 0 passes for the smallest
+    kept = paper_grid(told[~frame.repeat])
+    drift = (kept.method == "ga") & (kept.lr == NO_STEP)
+    return kept.assign(lr=kept.lr.where(~drift, 0.0))
+
+
+def scale_title(scale: str) -> str:
+    """What the records of a scale are, for the title of a figure: images, pixels, accuracy; or that it was not run."""
+    found = recorded(preset=scale, method="nothing")
+    if not found:
+        return f"preset {scale}: not run"
+    one = found[-1]
+    pixels = 32 // one["pool"]  # CIFAR-10's images are 32 pixels wide
+    right = np.mean([r["groups"]["val"]["accuracy"] for r in found])
+    return f"{one['train_size']:,} images at {pixels}×{pixels}, {right:.0%} validation accuracy"
 
 
 def paper_grid(frame: pd.DataFrame) -> pd.DataFrame:

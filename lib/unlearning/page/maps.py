@@ -4,11 +4,13 @@ One marker is one configuration at one stopping time.
 """
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.colors import LogNorm
 
 from unlearning.methods import METHODS
 from unlearning.page import evidence, figures
+from unlearning.page.criteria import DEFAULT, Criteria, limit
 
 MARKERS = {name: method.marker for name, method in METHODS.items() if name != "nothing"} | {
     "retrain": "P"
@@ -81,26 +83,88 @@ def draw(ax: plt.Axes, frame: pd.DataFrame, y: str = "val", size: float = 30) ->
     )
 
 
-def zones(
-    ax: plt.Axes, start: pd.Series, tolerance: float, y: str = "val"
+def limits(
+    ax: plt.Axes, start: pd.Series, y: str = "val", criteria: Criteria = DEFAULT
 ) -> tuple[float, float, float]:
-    """Draws the criteria of `evidence.judge` as dotted lines; returns (forgotten up to x, moved up to x, intact to y).
+    """Draws what `criteria.judged` asks of the scores as dotted lines: (forgotten to x, partly to x, intact to y), nats.
 
-    start: the pretrained row of the table; tolerance in nats. A map shows one of the two groups that must be intact.
+    start: the pretrained row of the table. A map shows one of the two groups that must be intact, in one direction, and
+    no accuracy: a marker below the line may still be broken.
     """
-    forgotten, moved = start.forget_floor + tolerance, start.forget - tolerance
-    intact = start[f"{y}_floor"] + tolerance
-    for x in (forgotten, moved):
-        ax.plot(
-            [x, x],
-            [-0.3, intact],
-            color=figures.COLORS["accent"],
-            linestyle=":",
-            linewidth=1.2,
-            zorder=1,
-        )
-    ax.axhline(intact, color=figures.COLORS["accent"], linestyle=":", linewidth=1.2, zorder=1)
-    return forgotten, moved, intact
+    gap = start.forget - start.forget_floor
+    forgotten, partial = (
+        start.forget_floor + share * gap for share in (criteria.forgotten, criteria.partial)
+    )
+    intact = start[f"{y}_floor"] + limit(int(start.models), criteria.shift_sd)
+    look = {"color": figures.COLORS["accent"], "linestyle": ":", "linewidth": 1.2, "zorder": 1}
+    for x in (forgotten, partial):
+        ax.plot([x, x], [-0.3, intact], **look)
+    ax.axhline(intact, **look)
+    return forgotten, partial, intact
+
+
+def absent(text: str, width: float = 4.4, height: float = 3.3) -> plt.Figure:
+    """An empty panel that says in `text` what was not run. Call it inside `figures.style()`."""
+    figure, ax = figures.panel(width=width, height=height)
+    ax.set(xticks=[], yticks=[])
+    ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes)
+    return figure
+
+
+def shades(rates: list[float]) -> dict[float, tuple]:
+    """A colour for each step size, dark to light."""
+    colors = plt.get_cmap(figures.SEQUENTIAL)(np.linspace(0.2, 0.95, len(rates)))
+    return dict(zip(rates, colors, strict=True))
+
+
+def lines(
+    ax: plt.Axes,
+    runs: pd.DataFrame,
+    y: str,
+    x: str = "epoch",
+    start: pd.Series | None = None,
+    style: str = "-",
+    rates: list[float] | None = None,
+) -> None:
+    """One line for each step size in `runs`, column y against column x; from `start` at x = 0 where it is given.
+
+    rates: step sizes that have a look, so that two panels agree; None: those of `runs`.
+    """
+    for k, (rate, color) in enumerate(shades(rates or sorted(runs.lr.unique())).items()):
+        path = runs[runs.lr == rate].sort_values(x)
+        if path.empty:
+            continue
+        at, value = list(path[x]), list(path[y])
+        if start is not None:
+            at, value = [0, *at], [start[y], *value]
+        marker = "osD^vP*"[k % 7]
+        ax.plot(at, value, style, marker=marker, ms=5, lw=1.5, color=color, mec=figures.INK, mew=0.4,
+                label="0 (drift)" if rate == 0 else f"{rate:g}")  # fmt: skip
+
+
+def path_length(ga: pd.DataFrame, start: pd.Series, title: str) -> list[plt.Figure]:
+    """Forget and retain P95 against step size × epochs, BatchNorm in train mode (left) and frozen (right).
+
+    ga: gradient ascent on one forget set, both modes; start: the pretrained row. Thin blue: where it starts.
+    """
+    moved = ga[ga.lr > 0].assign(path=ga.lr * ga.epoch)
+    rates = sorted(moved.lr.unique())
+    with figures.style():
+        panels = []
+        for mode, told in (("train", "as published"), ("frozen", "BatchNorm frozen")):
+            rows = moved[moved.batchnorm == mode]
+            panel, ax = figures.panel()
+            for g, style in (("forget", "-"), ("retain", ":")):
+                lines(ax, rows, g, x="path", style=style, rates=rates)
+                ax.axhline(start[g], color=figures.COLORS["pretrained"], lw=0.8, ls=style)
+            handles, names = ax.get_legend_handles_labels()
+            half = len(names) // 2  # each step size has two lines
+            ax.legend(handles[:half], names[:half], ncols=3, loc="upper left", fontsize=8.5)
+            ax.set(xscale="log", xlabel="step size × epochs", ylabel="P95 (nats)", ylim=(0, 15.5))
+            ax.set_yticks(range(0, 12, 2))
+            ax.set_title(f"{told}\n{title}", size=9.5)
+            panels.append(panel)
+    return panels
 
 
 def reference(ax: plt.Axes, rows: pd.DataFrame, y: str = "val", size: float = 30) -> None:

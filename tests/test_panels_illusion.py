@@ -1,0 +1,88 @@
+"""The illusion: the chapter's pictures and tables on rows made by hand, and without any."""
+
+import numpy as np
+import pytest
+
+from panels import illusion as panels
+from rows_by_hand import frame, none, texts
+from unlearning.page import evidence
+
+GRID, PUBLISHED = evidence.distinct(frame()), evidence.published()
+NONE = none()
+
+
+def test_the_smallest_random_set_comes_first():
+    assert panels.fewest(GRID) == "random-10"
+    only = GRID[GRID.method.isin(["nothing", "ga"]) & (GRID.kind != "pc2")]
+    slides, names = panels.figure_2(only, PUBLISHED, "hand")
+    assert names == ["random-10", "pc1-top-50"]
+    lines = [list(line.get_ydata()) for line in slides[0][0].axes[0].get_lines()]
+    ga = only[(only.forget_set == "random-10") & (only.lr == 0.01)]
+    assert [only.iloc[0].average, *ga.average] in lines
+    theirs = PUBLISHED[(PUBLISHED.set == 1) & (PUBLISHED.lr == 0.05)]
+    assert list(theirs.average) in lines, "the authors' line stands beside"
+
+
+def test_the_window_has_every_cell_and_says_what_was_not_run():
+    table = panels.window(GRID, "random-10").set_index("step size")
+    assert table.loc["1e-2", "epoch 3"] == "4.00 (37%) partial"
+    assert (
+        table.loc["5e-2", "epoch 3"].endswith("breaks") and table.loc["0", "epoch 3"] == "not run"
+    )
+
+
+def test_one_step_beside_the_lowest_average():
+    best = panels.lowest(GRID, "random-10")
+    ga = GRID[(GRID.forget_set == "random-10") & (GRID.method == "ga")]
+    assert best.average == ga.average.min()
+    table = panels.beside(GRID, "random-10").set_index("")
+    assert table.loc["the lowest average", "average"].endswith("(+0.00)")
+    assert (table.configuration == "outside of the grid").sum() >= 1
+
+
+def test_accuracies_are_against_the_oracles():
+    left, right = panels.accuracies(GRID, "random-10", "hand")
+    lost = [list(line.get_ydata()) for line in right.axes[0].get_lines()]
+    assert any(values == pytest.approx([10, 0]) for values in lost if len(values) == 2)
+
+
+def test_rules_stop_and_choose():
+    table = panels.ruled(GRID[GRID.kind != "pc2"], "random-10", 0.01).set_index("on")
+    assert table.loc["random-10, step size 1e-2", "level"].startswith("epoch 1")
+    assert set(table.columns) == {"level", "budget", "Lemma 1"}
+    assert "pc1-top-50: the rule's choice" in table.index
+
+
+def test_single_models():
+    on_f = np.array([[1.0, 0.7], [0.7, 0.6], [0.9, 0.5]])
+    table = panels.single(on_f, 0.8, (1, 3, 5)).set_index("stop")
+    assert table["single models"].tolist() == ["50%", "50%", "0%", "0%"]
+    assert panels.stopped(on_f, 0.1) == {"level": 0.1, "early": 0.0, "never": 1.0}
+
+
+def test_numbers_and_evidence():
+    told = panels.numbers(GRID, "random-10")
+    assert (told["cells"], told["read"], told["whole"]) == (5, 2, 1)
+    assert "1 of 5 distinct GA cells" in panels.told(GRID, "random-10")
+    assert panels.theirs(PUBLISHED) == 1.84
+
+
+def test_path_length_leaves_repeats_out():
+    left, _ = panels.walks(frame(), "random-10", "hand")
+    assert all(0 < x for line in left.axes[0].get_lines() for x in line.get_xdata() if len(line.get_xdata()) == 2 and line.get_label()[0] != "_")  # fmt: skip
+    labels = {t.get_text() for t in left.axes[0].get_legend().get_texts()}
+    assert labels == {"0.01", "0.05"}
+
+
+def test_without_records_everything_says_so():
+    assert panels.fewest(NONE) == ""
+    assert panels.figure_2(NONE, PUBLISHED, "p: not run")[1] == ["not run"]
+    for pictures in (
+        panels.accuracies(NONE, "", "p: not run"),
+        panels.walks(NONE, "", "p: not run"),
+    ):
+        assert "not run" in texts(pictures[0])[0]
+    for table in (panels.window(NONE, ""), panels.beside(NONE, ""), panels.ruled(NONE, "", 0.01)):
+        assert table.iloc[0, 0] == "not run"
+    assert panels.told(NONE, "") == "no record at this scale"
+    assert set(panels.numbers(NONE, "")) == set(panels.numbers(GRID, "random-10"))
