@@ -136,11 +136,10 @@ verdicts.erratum(
 # of one sign rise and fall *together* from model to model. For few models these are the components that correlation-based datamodels
 # find on the side of the predictions {cite}`ilyas2022datamodels`. The sign of a component is free; it is turned
 # so that the entry of largest size is positive, so "top" is that end of the axis.
-
-# %%
-show_source(forget_sets.principal_components, forget_sets.select_points)
-
-# %% [markdown]
+#
+# The two functions, `principal_components` and `select_points`, are printed in
+# [principal components](principal_components.ipynb), the chapter about their theory.
+#
 # An SVD always finds a first component, in pure noise too. To see which ones are real, shuffle each column of $M$
 # over the models: every point keeps its margins, all togetherness is gone.
 

@@ -11,6 +11,7 @@
     unlearning experiment --preset P [--help]                            train ensembles, unlearn, score
     unlearning merge --from A B … --out DIR                               the shards of an experiment as one
     unlearning pack --from RUN [--out DIR]                               an experiment's oracles as a few small files
+    unlearning restore --from FILE --out DIR                             pretrained models from a file into an experiment
     unlearning score [PACK [FILE…]]                                      compare your own unlearned models with them
 
 The last four need only torch, numpy and scipy: PYTHONPATH=lib python3 -m unlearning …
@@ -48,6 +49,10 @@ COMMANDS = {
     "pack": (
         "unlearning.experiment.packing",
         "an experiment's oracles as a few small files; see its own --help",
+    ),
+    "restore": (
+        "unlearning.experiment.starts",
+        "pretrained models from a file into an experiment's folder; see its own --help",
     ),
     "score": (
         "unlearning.experiment.score",

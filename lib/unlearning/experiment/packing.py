@@ -27,7 +27,7 @@ import torch
 
 from unlearning import datasets, files, forget_sets, klom
 from unlearning.errors import Refused, short
-from unlearning.experiment import layout, provenance, results
+from unlearning.experiment import layout, provenance, results, starts
 from unlearning.experiment.layout import Context, open_context
 from unlearning.experiment.presets import Preset, preset
 from unlearning.files import ROOT, Damaged
@@ -408,6 +408,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", help="folder of packs (default: RUN/packs, beside the run)"
     )
     parser.add_argument(
+        "--weights",
+        type=int,
+        metavar="N",
+        help="instead: the first N pretrained models, in float16, into --out FILE.npz (see `unlearning restore`)",
+    )
+    parser.add_argument(
         "--replace",
         action="store_true",
         help="overwrite packs that hold other models, or more of them",
@@ -422,6 +428,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Exit status 0; refusals and errors of the disk are raised."""
     run = Path(arguments.run)
+    if arguments.weights:
+        if not (arguments.out or "").endswith(".npz"):
+            raise Refused("--weights: give --out FILE.npz, the file that the models go into")
+        starts.write(_open_run(run, arguments.data), Path(arguments.out), arguments.weights)
+        print(
+            f"{arguments.out}  {Path(arguments.out).stat().st_size / 1e6:.3f} MB  {arguments.weights} models"
+        )
+        return 0
     out = Path(arguments.out) if arguments.out else run / "packs"
     for path, meta in pack(run, out, arguments.data, arguments.replace):
         told = (
