@@ -30,6 +30,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from test_walls import bare
 from unlearning import datasets, files
 from unlearning.__main__ import main
 from unlearning.build import book, chapters, notebooks, single, values
@@ -1222,6 +1223,24 @@ def command(*words: object, root: Path = ROOT, **more: object) -> subprocess.Pop
         text=True,
         **{"env": ENV | {"PYTHONPATH": paths}, **more},
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["experiment", "--preset", "smoke", "--models", "2", "--dry-run"],
+            "scikit-learn, which is not installed",
+        ),
+        (
+            ["experiment", "--preset", "laptop", "--data", "none", "--forget-set", "pc2-top-50"],
+            "none/cifar-10",
+        ),
+    ],
+)
+def test_refusals_of_a_machine_with_torch_numpy_and_scipy_alone(words, told: str, tmp_path: Path):
+    done = bare(*words, cwd=tmp_path)
+    assert done.returncode == 2 and told in done.stderr and one_clear_line(done.stderr), done.stderr
 
 
 def test_a_terminal_without_greek_letters():

@@ -154,7 +154,13 @@ def _arrays(name: str, root: str | Path | None) -> tuple[np.ndarray, ...]:
 
 def _digits() -> tuple[np.ndarray, ...]:
     """scikit-learn's 1,797 handwritten digits, 8 x 8 padded with zeros to 12 x 12; the split is a fixed permutation."""
-    from sklearn.datasets import load_digits  # not needed on a GPU machine
+    try:
+        from sklearn.datasets import load_digits  # not needed on a GPU machine
+    except ImportError:
+        raise Refused(
+            "digits: they come with scikit-learn, which is not installed; install it, or choose a preset with "
+            "other data"
+        ) from None
 
     found = load_digits()
     images = np.zeros((len(found.target), 1, 12, 12), np.uint8)
