@@ -8,11 +8,10 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest  # noqa: E402
-from filelock import FileLock  # noqa: E402
 from xdist.scheduler import LoadScopeScheduling  # noqa: E402
 
 from unlearning.build.book import build
-from unlearning.files import ROOT
+from unlearning.files import ROOT, only_one
 
 APART = (
     "test_pages",
@@ -63,8 +62,7 @@ def shown():
 @pytest.fixture(scope="session")
 def book():
     """The folder of the book's pages, brought up to date first, by one worker while the others wait."""
-    (ROOT / "_build").mkdir(exist_ok=True)
-    with FileLock(ROOT / "_build" / "tests.lock"):
+    with only_one(ROOT / "_build" / "tests", wait=True):
         return build(ROOT).parent
 
 

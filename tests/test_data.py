@@ -1,5 +1,6 @@
 """Data sets and forget sets against torchvision, scikit-learn, the published recipe, and damaged files."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,15 @@ def test_a_published_file_is_read_and_a_changed_one_refused(
     assert np.array_equal(
         forget_sets.forget_set("published-5", 50_000, root=tmp_path), np.arange(100)
     )
+
+
+def test_a_published_file_that_cannot_be_had_says_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(Refused, match="put forget_set_5.npy there .*royrin/KLOM-models") as caught:
+        forget_sets.forget_set("published-5", 50_000, root=tmp_path)
+    assert str(tmp_path) in str(caught.value)
 
 
 def test_principal_component_sets_pick_the_planted_points():

@@ -5,6 +5,7 @@ of genuine files: YAML values, values on the command line, chapters, settings, p
 records, executed notebooks.
 """
 
+import gzip
 import io
 import json
 import os
@@ -29,7 +30,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unlearning import files
+from test_walls import bare
+from unlearning import datasets, files
 from unlearning.__main__ import main
 from unlearning.build import book, chapters, notebooks, single, values
 from unlearning.errors import Failed, Refused, lines, short
@@ -559,6 +561,14 @@ def test_margins_of_an_older_version_are_read_and_called_unverified(
     assert not packing.read(str(out / "packs/smoke/random-5.npz")).meta["verified"]
 
 
+def test_what_a_killed_run_was_writing_is_removed(out: Path, context: layout.Context):
+    begun = out / "margins/random-5/oracle/.0000-0001.npz.12-345.part"
+    begun.write_bytes(b"half")
+    (out / "margins/.mine.part").write_bytes(b"somebody's")
+    assert layout.set_aside_damaged(replace(context, out=out)) == []
+    assert not begun.exists() and (out / "margins/.mine.part").exists()
+
+
 def test_margins_that_overlap_are_not_joined(out: Path, context: layout.Context):
     arrays = files.load(out / ORACLE)
     files.save(
@@ -802,6 +812,87 @@ def test_requests_that_cannot_be_served_are_refused_at_once(
         ends(2, ["experiment", "--preset", "smoke", *words, "--dry-run", "--out", tmp_path], told)
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@given(data=st.data())
+@FEW
+def test_any_run_json_is_the_runs_own_or_refused(tmp_path: Path, finished: Path, data):
+    """A genuine one with some fields replaced by anything."""
+    told = json.loads((finished / "run.json").read_text())
+    change = data.draw(st.dictionaries(st.sampled_from(sorted(told)), JSON, min_size=1, max_size=3))
+    (tmp_path / "run.json").write_text(json.dumps(told | change))
+    with pytest.raises((Refused, Failed)) as caught:
+        packing.pack(tmp_path, tmp_path / "packs")
+    assert one_clear_line(short(caught.value, 1400))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"pool": 50}, {"pool": 10**30}, {"seed": -1}, {"width": "8"}, {"dataset": "x"}, {"train_images": 10**30},
+     {"train_images": [1]}, {"recipe": []}, {"recipe": {}}, {"name": []}, {"name": "x"}],
+)  # fmt: skip
+def test_impossible_runs_are_refused(change: dict, out: Path, ends: Callable):
+    told = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps(told | change))
+    ends(2, ["pack", "--from", out], "")
+
+
+@given(told=JSON | st.fixed_dictionaries({"indices": JSON, "models": JSON}))
+@FEW
+def test_any_json_is_a_forget_set_or_damaged(tmp_path: Path, context: layout.Context, told):
+    here = replace(context, out=tmp_path)
+    (tmp_path / "forget_sets").mkdir(exist_ok=True)
+    (tmp_path / "forget_sets/pc1-top-5.json").write_text(json.dumps(told))
+    try:
+        found = layout.read_set("pc1-top-5", here)
+    except Damaged as error:
+        assert one_clear_line(short(error, 1400))
+    else:
+        assert len(found["indices"]) and max(found["indices"]) < 96 and min(found["indices"]) >= 0
+
+
+@given(st.lists(st.binary(max_size=60) | JSON.map(lambda v: json.dumps(v).encode()), max_size=4))
+@FEW
+def test_any_lines_are_records_or_refused(tmp_path: Path, content: list[bytes]):
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(b"\n".join(content))
+    try:
+        assert all(isinstance(record["provenance"], dict) for record in results.read(path))
+    except Refused as error:
+        assert one_clear_line(short(error, 1400))
+
+
+# --- data sets -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["data_batch_1", "train-images-idx3-ubyte.gz"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        *ODD,
+        lambda path: path.write_bytes(pickle.dumps(Evil())),
+        lambda path: path.write_bytes(gzip.compress(b"\0" * (300 << 20), 1)),
+        lambda path: path.write_bytes(gzip.compress(b"\0" * 1000)[:-6]),
+        lambda path: None,
+    ],
+)
+def test_data_files_that_are_none_are_refused(make: Callable, name: str, tmp_path: Path):
+    kind, folder = ("cifar10", "cifar-10-batches-py") if "batch" in name else ("mnist", "MNIST/raw")
+    (tmp_path / folder).mkdir(parents=True)
+    make(tmp_path / folder / name)
+    with pytest.raises(Refused, match=name.removesuffix(".gz")) as caught:
+        datasets.load(kind, tmp_path)
+    told = str(caught.value)
+    assert one_clear_line(told) and ("UNLEARNING_DATA" in told or "download it again" in told)
+
+
 # --- packs -----------------------------------------------------------------------------------------------------------
 
 
@@ -894,6 +985,12 @@ def test_forged_packs_are_refused(change: Callable, pack: Path, ends: Callable):
 def test_a_changed_pack_is_refused(pack: Path, ends: Callable):
     rewritten(lambda a: {"oracle": a["oracle"] + 1})(pack)
     ends(2, ["score", pack], "its checksum is another")
+
+
+def test_a_pack_of_an_older_version_is_called_unverified(pack: Path, capsys):
+    assert main(["score", str(pack)]) == 0 and "unverified" not in capsys.readouterr().out
+    rewritten(lambda a: {}, sealed=False)(pack)
+    assert main(["score", str(pack)]) == 0 and "no checksum" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("make", ODD)
@@ -1126,6 +1223,24 @@ def command(*words: object, root: Path = ROOT, **more: object) -> subprocess.Pop
         text=True,
         **{"env": ENV | {"PYTHONPATH": paths}, **more},
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["experiment", "--preset", "smoke", "--models", "2", "--dry-run"],
+            "scikit-learn, which is not installed",
+        ),
+        (
+            ["experiment", "--preset", "laptop", "--data", "none", "--forget-set", "pc2-top-50"],
+            "none/cifar-10",
+        ),
+    ],
+)
+def test_refusals_of_a_machine_with_torch_numpy_and_scipy_alone(words, told: str, tmp_path: Path):
+    done = bare(*words, cwd=tmp_path)
+    assert done.returncode == 2 and told in done.stderr and one_clear_line(done.stderr), done.stderr
 
 
 def test_a_terminal_without_greek_letters():

@@ -6,6 +6,7 @@ of DATASETS."""
 
 import gzip
 import hashlib
+import io
 import os
 import pickle
 import zlib
@@ -18,7 +19,9 @@ import torch
 from torch.nn import functional as F
 
 from unlearning.errors import Refused
+from unlearning.files import Damaged, content
 
+LARGEST = 1 << 28  # bytes of one data file at most; MNIST's images have 47 MB
 ROOT_VARIABLE = "UNLEARNING_DATA"
 Arrays = tuple[
     np.ndarray, ...
@@ -175,7 +178,13 @@ def _mnist(name: str) -> Callable[[Path], Arrays]:
 
 def _digits(folder: Path) -> Arrays:
     """scikit-learn's 1,797 handwritten digits, 8 x 8 padded with zeros to 12 x 12; the split is a fixed permutation."""
-    from sklearn.datasets import load_digits  # not needed on a GPU machine
+    try:
+        from sklearn.datasets import load_digits  # not needed on a GPU machine
+    except ImportError:
+        raise Refused(
+            "digits: they come with scikit-learn, which is not installed; install it, or choose a preset with "
+            "other data"
+        ) from None
 
     found = load_digits()
     images = np.zeros((len(found.target), 1, 12, 12), np.uint8)
@@ -222,10 +231,12 @@ def checked_file(path: Path, md5: str, unzip: bool = False) -> bytes:
     try:
         if unzip and not path.exists():
             path = path.with_name(path.name + ".gz")
-        found = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:  # gzip's own error is an OSError
+        found = content(path, LARGEST)
+        if path.suffix == ".gz":
+            found = gzip.GzipFile(fileobj=io.BytesIO(found)).read(LARGEST)
+    except (Damaged, OSError, EOFError, zlib.error) as error:  # gzip's own error is an OSError
         raise Refused(
-            f"{path}: {getattr(error, 'strerror', None) or error}; download the data set or set "
+            f"{path}: {getattr(error, 'reason', None) or error}; download the data set or set "
             f"{ROOT_VARIABLE} to its folder"
         ) from None
     if hashlib.md5(found).hexdigest() != md5:

@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import os
+import re
 import stat
 import threading
 import zipfile
@@ -49,6 +50,13 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Removes what `write_whole` had begun below a folder when its process was killed; nobody may be writing there."""
+    for path in folder.rglob(".*.part"):
+        if re.fullmatch(r"\..+\.\d+(-\d+)?\.part", path.name):
+            path.unlink(missing_ok=True)
 
 
 def save(path: Path, **arrays: np.ndarray) -> None:

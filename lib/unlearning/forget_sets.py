@@ -112,8 +112,9 @@ def _published(k: int, root: str | Path | None) -> np.ndarray:
             Exception
         ) as error:  # the hub raises many kinds; all mean that the file cannot be had
             raise Refused(
-                f"published-{k}: {path} is missing and the hub cannot serve it ({type(error).__name__}); "
-                f"put forget_set_{k}.npy there, or use a random or pc set"
+                f"published-{k}: {path} is missing, and huggingface_hub cannot fetch it ({type(error).__name__}); put "
+                f"forget_set_{k}.npy there (of the hub's data set royrin/KLOM-models, folder "
+                "forget_set_indices/CIFAR10), install huggingface_hub, or use a random or pc set"
             ) from None
     checked_file(path, _PUBLISHED_MD5[k - 1])
     return np.load(path)

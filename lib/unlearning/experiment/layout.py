@@ -306,24 +306,35 @@ def _points(role: str, context: Context) -> int | None:
 def set_aside_damaged(context: Context) -> list[str]:
     """Renames every damaged file of margins to FILE.damaged, so that its models are done again; one line for each.
 
-    One more line counts the files that carry no checksum.
+    One more line counts the files that carry no checksum. What a killed run was writing is removed.
     """
-    lines, unverified, every = [], 0, sorted((context.out / "margins").rglob("*.npz"))
-    for file in (file for file in every if span(file)):
+    lines, every = [], [f for f in sorted((context.out / "margins").rglob("*.npz")) if span(f)]
+    sets = list((context.out / "forget_sets").glob("*.json"))
+    sealed = sum(_is_sealed(file) for file in sets)
+    for file in every:
         role = file.parent.relative_to(context.out / "margins").as_posix()
         try:
-            unverified += files.SHA not in read(file, role, context)
+            sealed += files.SHA in read(file, role, context)
         except Damaged as error:
             if error.path != file:
                 raise
             file.rename(file.with_name(f"{file.name}.damaged"))
             lines.append(f"{error}; set aside as {file.name}.damaged, its models are done again")
-    if unverified:
+    if old := len(every) + len(sets) - len(lines) - sealed:
         lines.append(
-            f"{context.out}: {unverified} of {len(every)} files of margins are of an older version, without a checksum: "
-            "used unverified"
+            f"{context.out}: {old} of {len(every) + len(sets)} files of margins and sets are of an older version, "
+            "without a checksum: used unverified"
         )
+    for part in ("margins", "weights", "forget_sets"):
+        files.clear_leftovers(context.out / part)
     return lines
+
+
+def _is_sealed(path: Path) -> bool:
+    try:
+        return files.SHA in files.load_json(path)
+    except Damaged:  # told when the set is read
+        return True
 
 
 def load(role: str, context: Context) -> dict[str, np.ndarray]:

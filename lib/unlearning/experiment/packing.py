@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from unlearning import datasets, files, forget_sets, klom
-from unlearning.errors import Refused, short
+from unlearning.errors import Failed, Refused, short
 from unlearning.experiment import layout, provenance, results, starts
 from unlearning.experiment.layout import Context, open_context
 from unlearning.experiment.presets import Preset, preset
@@ -59,6 +59,7 @@ class Pack:
     )  # (points,) positions in the run's training points, followed by its validation points
     source: np.ndarray  # (points,) indices in the whole data set's own training or test list
     meta: dict  # what the models are and where they come from; "groups": points of each group, in order
+    sealed: bool = False  # whether both files had checksums, which were found right
 
     def groups(self) -> dict[str, slice]:
         """Columns of each group: forget, retain, near (if the run has that group), val."""
@@ -183,7 +184,12 @@ def _open_run(run: Path, root: str | None) -> Context:
             f"{run}: no run of `unlearning experiment` (run.json: {error}); give its --out folder"
         ) from None
     sets = tuple(sorted(path.stem for path in (run / "forget_sets").glob("*.json")))
-    return open_context(replace(found, forget_sets=sets), run, root, "cpu")
+    try:
+        return open_context(replace(found, forget_sets=sets), run, root, "cpu")
+    except (RuntimeError, OverflowError, ValueError) as error:  # torch's, of sizes that cannot be
+        if isinstance(error, (Failed, Refused)):
+            raise
+        raise Refused(f"{run}: run.json describes no data ({short(error, 100)})") from None
 
 
 def _fits(value: object, usual: object) -> bool:
@@ -352,6 +358,7 @@ def read(name: str, folder: Path = FOLDER) -> Pack:
             points,
             own["source"],
             meta,
+            files.SHA in own and files.SHA in shared,
         )
         sound = (
             _is_meta(meta)

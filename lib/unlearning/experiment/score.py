@@ -24,6 +24,7 @@ from unlearning.files import Damaged
 
 MODELS = 2_000  # models scored at once: a minute's work on one core, twenty times the paper's N
 
+UNSEALED = "The pack carries no checksum (it is of an older version): it is used unverified."
 _COLUMNS = "{:>9}{:>9}{:>16}{:>8}{:>9}{:>8}{:>11}{:>8}"
 HEADINGS = ("P95", "95% interval", "floor", "ceiling", "robust", "collapsed", "mean")
 
@@ -240,7 +241,7 @@ def described(pack: Pack, name: str) -> str:
         f"|F| = {size}, {meta['models']} oracles, ResNet-9 of width {told['width']}\n"
         f"margins (N, {len(pack.points)}) must be for these points, in this order: {counts}. With file =\n"
         f"numpy.load({str(name)!r})\nfile['source'] has their indices in the data set's own training list (forget, "
-        "retain) and test list (val)."
+        "retain) and test list (val)." + ("" if pack.sealed else f"\n{UNSEALED}")
     )
 
 
