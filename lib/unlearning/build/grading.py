@@ -135,7 +135,9 @@ class Student:
             if self._left < 0:
                 raise self._noted("its code ended Python again and again")
             self._left -= 1
-            seconds = max(self._until - time.monotonic(), 0.0)
+            seconds = self._until - time.monotonic()
+            if seconds <= 0:
+                raise self._noted(f"stopped after {self._limits.seconds:g} s")
             self._session = sandbox.Session(replace(self._limits, seconds=seconds), self._how)
             for at, source in enumerate(self._cells, 1):
                 if at not in self._left_out and not self._run(at, source):

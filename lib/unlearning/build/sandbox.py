@@ -12,6 +12,7 @@ Nothing is taken on trust: `measure` runs a program that tries to break each pro
 
 import contextlib
 import functools
+import io
 import itertools
 import json
 import os
@@ -134,8 +135,7 @@ class Session:
         )  # fmt: skip
         _ALIVE.add(self)
         try:
-            for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-                os.set_blocking(stream.fileno(), False)
+            os.set_blocking(self.process.stdin.fileno(), False)
             self.ask(confine=rights)
         except BaseException:
             self.close()
@@ -162,54 +162,49 @@ class Session:
                 raise CodeError(str(kind), str(message))
             return submission.decode(answer["value"])
         except (ValueError, KeyError, TypeError, RecursionError, AttributeError):
-            self.close()
-            raise Ended("wrote something unreadable where its answers belong") from None
+            self._give_up("wrote something unreadable where its answers belong")
 
     def _exchange(self, data: bytes) -> bytes:
         """Sends a line, reads one; meanwhile takes in what is printed."""
-        sent, got = self.process.stdin, self.process.stdout
+        sent, got, printed = self.process.stdin, self.process.stdout, self.process.stderr
         patience = time.monotonic() + self.limits.cell_seconds + 5  # its own alarm rings before
         answer = bytearray()
         with selectors.DefaultSelector() as ready:
             ready.register(sent, selectors.EVENT_WRITE)
-            for stream in (got, self.process.stderr):
-                ready.register(stream, selectors.EVENT_READ)
-            while True:
-                now = time.monotonic()
-                if now > min(self.deadline, patience):
-                    self.close()
-                    over = (
-                        self.limits.seconds if now > self.deadline else self.limits.cell_seconds + 5
-                    )
-                    raise Ended(f"stopped after {over:g} s")
+            ready.register(got, selectors.EVENT_READ)
+            ready.register(printed, selectors.EVENT_READ)
+            while not answer.endswith(b"\n"):
+                if time.monotonic() > self.deadline:
+                    self._give_up(f"stopped after {self.limits.seconds:g} s")
+                if time.monotonic() > patience:
+                    self._give_up(f"stopped after {self.limits.cell_seconds + 5:g} s")
+                if len(answer) > self.limits.answer:
+                    self._give_up(f"returned more than {self.limits.answer >> 20} MB")
                 for key, _ in ready.select(0.2):
-                    try:
-                        if key.fileobj is sent:
-                            data = data[os.write(sent.fileno(), data[:65536]) :]
-                            if not data:
-                                ready.unregister(sent)
-                            continue
-                        part = os.read(key.fd, 1 << 16)
-                    except BlockingIOError:
-                        continue
-                    except BrokenPipeError:
-                        ready.unregister(sent)
-                        continue
-                    if key.fileobj is not got:
-                        self.printed += len(part)
-                        self.output += part[: max(0, self.limits.output - len(self.output))]
+                    if key.fileobj is sent:
+                        data = data[_write(sent, data) :]
+                        if not data:
+                            ready.unregister(sent)
+                    elif key.fileobj is got:
+                        part = os.read(got.fileno(), 1 << 16)
                         if not part:
-                            ready.unregister(key.fileobj)
-                        continue
-                    answer += part
-                    if not part:
-                        self.close()
-                        raise Ended("Python ended (os._exit, a crash, or more memory than allowed)")
-                    if len(answer) > self.limits.answer:
-                        self.close()
-                        raise Ended(f"returned more than {self.limits.answer >> 20} MB")
-                    if answer.endswith(b"\n"):
-                        return bytes(answer)
+                            self._give_up(
+                                "Python ended (os._exit, a crash, or more memory than allowed)"
+                            )
+                        answer += part
+                    elif not self._take_in(os.read(printed.fileno(), 1 << 16)):
+                        ready.unregister(printed)
+        return bytes(answer)
+
+    def _take_in(self, part: bytes) -> bytes:
+        """Counts what was printed and keeps the first of it."""
+        self.printed += len(part)
+        self.output += part[: max(0, self.limits.output - len(self.output))]
+        return part
+
+    def _give_up(self, reason: str) -> None:
+        self.close()
+        raise Ended(reason)
 
     def close(self) -> None:
         """Ends the process and all that it started, waits until they are gone, and removes the scratch folder."""
@@ -228,9 +223,9 @@ class Session:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _marked(self) -> list[psutil.Process]:
-        """Processes of this session wherever they are; none with bwrap, whose first process takes all others along."""
+        """Processes of this session wherever they are (bwrap's first one takes the others along, but not at once)."""
         found = []
-        for process in psutil.process_iter() if self.how != "bwrap" else ():
+        for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 theirs = self.uid is not None and process.uids().real == self.uid
                 theirs = theirs or process.environ().get(_MARK) == self.mark
@@ -243,6 +238,16 @@ class Session:
 
     def __exit__(self, *_):
         self.close()
+
+
+def _write(stream: io.RawIOBase, data: bytes) -> int:
+    """How many bytes the pipe took; all of them if nobody reads it any more."""
+    try:
+        return os.write(stream.fileno(), data[:65536])
+    except BlockingIOError:
+        return 0
+    except BrokenPipeError:
+        return len(data)
 
 
 def end_all() -> None:
@@ -270,7 +275,9 @@ def _kill(processes: list[psutil.Process]) -> bool:
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(processes, timeout=5)
+    patience = time.monotonic() + 5
+    while any(map(_runs, processes)) and time.monotonic() < patience:
+        time.sleep(0.01)
     return bool(processes)
 
 
