@@ -17,6 +17,7 @@ PRESET = replace(
     presets.SMOKE,
     models=6,
     stack=3,
+    estimates=True,
     forget_sets=("random-5",),
     retrain_epochs=(),
     configs=(

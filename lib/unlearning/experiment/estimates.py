@@ -15,7 +15,7 @@ from unlearning.klom import DIRECTIONS, klom
 
 BLOCK = 20  # models in a block: disjoint small ensembles, to choose on one and test on another
 GEB_MODELS = 4  # a variance of fewer models says nothing
-SPLITS = 20  # random halvings behind a standard error
+SPLITS = 5  # random divisions behind a standard error
 
 
 def group(unlearned: Tensor, oracle: Tensor) -> dict[str, float]:

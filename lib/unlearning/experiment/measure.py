@@ -105,8 +105,10 @@ def _measure(
         )
         yield head | {
             "groups": scores,
-            "blocks": _blocks(phi, hits, oracle, groups),
-            "paired": _paired(context, name, config, epoch, phi, hits, oracle, groups),
+            "blocks": _blocks(phi, hits, oracle, groups) if p.estimates else [],
+            "paired": _paired(context, name, config, epoch, phi, hits, oracle, groups)
+            if p.estimates
+            else {},
             "cost": relative,
             "seconds": float(unlearned["seconds"][k]) / p.models,
             "seconds_retrain": float(oracle["seconds"][0]) / p.models,
@@ -143,7 +145,7 @@ def _group(unlearned: np.ndarray, oracle: np.ndarray, context: Context) -> dict:
     p, (splits, subsets) = context.preset, context.preset.resamples
     paper, other = klom.DIRECTIONS
     fewer = {"splits": max(1, splits // 5), "subsets": max(3, subsets // 5)}
-    return estimates.group(a, b) | {
+    return (estimates.group(a, b) if p.estimates else {}) | {
         paper: asdict(
             uncertainty.summarize(
                 a, b, direction=paper, splits=splits, subsets=subsets, seed=p.seed

@@ -49,9 +49,8 @@ class Preset:
     network: str = "resnet9"  # networks.NETWORKS
     label_noise: float = 0.0  # fraction of the training labels drawn again
     scored_near: int = 0  # retain points nearest to the forget set, scored as a group of their own
-    stages: tuple[
-        Stage, ...
-    ] = ()  # the work in parts, the most valuable first; none: models, forget_sets, configs
+    estimates: bool = False  # records hold oq5, GEB, blocks of models and paired differences, too
+    stages: tuple[Stage, ...] = ()  # the work in parts, most valuable first; none: the fields above
 
 
 WORK = (
@@ -61,6 +60,7 @@ WORK = (
     "retrain_epochs",
     "resamples",
     "stages",
+    "estimates",
 )  # fields that choose work
 
 
@@ -248,6 +248,7 @@ DESK = Preset(
     scored_retain=500,  # uniform; accuracy to half a point over 20 models
     scored_val=1000,
     scored_near=500,  # and the retain points where harm is to be expected, apart
+    estimates=True,
     models=100,
     forget_sets=(*MAIN, *OTHER),
     configs=(*DESK_GA, *DESK_COPIES, *DESK_DA),
