@@ -34,7 +34,7 @@ from test_walls import bare
 from unlearning import datasets, files
 from unlearning.__main__ import main
 from unlearning.build import book, chapters, notebooks, single, values
-from unlearning.errors import Failed, Refused, lines, short
+from unlearning.errors import Failed, Refused, lines, one_line, short
 from unlearning.experiment import layout, packing, presets, results, runner, score
 from unlearning.files import ROOT, Damaged
 from unlearning.methods import Config
@@ -1208,7 +1208,7 @@ def test_messages_are_cut_and_cannot_control_a_terminal():
     many = lines(Failed("\n".join(f"line {i}" for i in range(1000))))
     assert many.count("\n") == 40 and many.endswith("and 960 more lines")
     error = shutil.Error([("a" * 100, "b" * 100, "[Errno 28] No space left on device")] * 500)
-    assert len(short(error)) < 600 and "No space left" in short(error)
+    assert one_line(error) == "[Errno 28] No space left on device (and 499 more files)"
 
 
 ENV = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -1442,6 +1442,24 @@ def test_a_dead_kernel_is_one_line_of_the_command(small: Path):
     first, second = error.splitlines()
     assert status == 1 and second.startswith("what was written is in ") and run.left(5) == []
     assert first.startswith("unlearning: chapter toy, cell 3 (import os): the kernel died")
+
+
+@pytest.mark.slow
+def test_a_run_on_a_full_disk_is_one_line_that_says_what_is_left(small: Path):
+    """No file may grow beyond 4 kB: the chapter runs, its page cannot be made."""
+    paths = os.pathsep.join([str(small / "lib"), str(small / "book")])
+    run = command(
+        "run", "toy", "--out", "out",
+        cwd=small,
+        env=ENV | {"PYTHONPATH": paths},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+    )  # fmt: skip
+    _, error = run.communicate(timeout=120)
+    assert run.returncode == 1 and one_clear_line(error), error
+    assert (
+        "File too large" in error and f"what was written is in {small.resolve()}/out.part" in error
+    )
+    assert json.loads((small / "out.part/results.json").read_text())["parameters"] == {"n": 2}
 
 
 @needs_proc

@@ -4,6 +4,8 @@ Their texts are for people: one line that says what was given, what is allowed a
 defect and keeps its traceback.
 """
 
+import shutil
+
 
 class Refused(ValueError):
     """A request that cannot be met as stated; nothing was done. The command's exit status is 2."""
@@ -15,7 +17,15 @@ class Failed(RuntimeError):
 
 def one_line(error: BaseException) -> str:
     """The error's text on one line, for `unlearning: …` on stderr, with what was noted on it (`add_note`)."""
-    return "; ".join(short(text) for text in (str(error), *getattr(error, "__notes__", ())))
+    return "; ".join(short(text) for text in (_text(error), *getattr(error, "__notes__", ())))
+
+
+def _text(error: BaseException) -> str:
+    """The error's text; of a copy of many files that failed (shutil.Error), the first one's."""
+    many = error.args[0] if isinstance(error, shutil.Error) and error.args else None
+    if not isinstance(many, list):
+        return str(error)
+    return f"{many[0][-1]}" + f" (and {len(many) - 1} more files)" * (len(many) > 1)
 
 
 def lines(error: BaseException) -> str:
