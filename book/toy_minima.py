@@ -315,7 +315,7 @@ with figures.style():
         weighted(start), toy_minima.minima(weighted(start)), f"α₄ = {start:g}",
         figures.COLORS["forget"], grid, 4.0, 3.0, bar=False
     )  # fmt: skip
-picture = panels.interactive(ridge, start, still, (
+picture = panels.live(ridge, start, still, (
     "Heat map of the loss over a and b with a slider for the weight of point 4; "
     "the upper valley disappears when the weight falls below the fold."))
 display({"text/html": picture, "text/plain": "[live picture]"}, raw=True)

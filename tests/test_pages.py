@@ -44,7 +44,7 @@ def opened(book, chromium):
     context.close()
 
 
-@pytest.mark.parametrize("name", [*CHAPTERS, "references"])
+@pytest.mark.parametrize("name", [*CHAPTERS, "references", "teaching", "hand_in"])
 def test_page(opened, book, name):
     page, requests, complaints = opened(name)
     assert page.locator("mjx-merror, .merror, .problematic, .system-message").count() == 0

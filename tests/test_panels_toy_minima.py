@@ -20,7 +20,7 @@ MINIMA = {name: toy_minima.minima(objective) for name, objective in OBJECTIVES.i
 def picture(ridge: float = 0.1) -> str:
     with figures.style():
         still, _ = panels.landscape(OBJECTIVES["D"], MINIMA["D"], "α₄ = 4", "#000000", 21)
-    return panels.interactive(ridge, 0.5, still, "a landscape")
+    return panels.live(ridge, 0.5, still, "a landscape")
 
 
 def test_tables_say_what_was_found():
