@@ -250,7 +250,7 @@ figures.table(panels.kinds(results))
 signs = (results.rate > 0) == (results.measured > 0)
 convex = results.model != "network"
 for name, value in {
-    "sets": len(sets), "convex_agree": int(signs[convex].sum()), "convex_cases": int(convex.sum()),
+    "convex_agree": int(signs[convex].sum()), "convex_cases": int(convex.sum()),
     "network_agree": int(signs[~convex].sum()), "network_cases": int((~convex).sum()),
     "away": int((results.measured > 0).sum()), "cases": len(results), "steps": steps,
     "others_away": int(((results.measured > 0) & (results.kind != "aligned") & convex).sum()),

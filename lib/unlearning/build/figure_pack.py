@@ -10,6 +10,7 @@ import math
 import re
 import shutil
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -84,7 +85,12 @@ def _plain(caption: str, glued: dict) -> str:
 
 
 def pngs(svgs: dict[str, str], browser: str) -> dict[str, bytes]:
-    """Name -> PNG at twice the size, drawn by a headless browser."""
+    """Name -> PNG at twice the size, drawn by a headless browser (in a thread of its own: it brings an event loop)."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_drawn, svgs, browser).result()
+
+
+def _drawn(svgs: dict[str, str], browser: str) -> dict[str, bytes]:
     from playwright.sync_api import sync_playwright
 
     made = {}
