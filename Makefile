@@ -15,7 +15,8 @@ quick: .venv/installed ## the fast tests: no browser, no book, nothing marked sl
 	  --ignore tests/test_build.py --ignore tests/test_readme.py -k "not glued"
 
 test: .venv/installed ## the whole test suite; browser tests need any Chromium
-	@$(BIN)/python -m pytest
+	@# each file in a process of its own, two at a time, the longest first: some run chapters or browsers in theirs
+	@{ echo tests/test_smoke.py; ls tests/test_*.py | grep -v test_smoke; } | xargs -n 1 -P 2 $(BIN)/python -m pytest -n 0
 
 bench: .venv/installed ## speed as side-by-side ratios, one JSON line per figure
 	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
