@@ -47,7 +47,7 @@ RUN = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import test_paper_preset
-from unlearning import plan
+from unlearning.experiment import runner
 runner.run(test_paper_preset.CUT, sys.argv[2], workers=1, report=lambda line: print(line, flush=True))
 """
 
