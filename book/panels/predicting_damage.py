@@ -61,6 +61,8 @@ def kinds(results: pd.DataFrame) -> pd.DataFrame:
 def correlations(found: dict[tuple[str, str], dict[str, tuple[float, float, float]]]) -> pd.DataFrame:
     """Rows = (model, outcome), columns = predictors; each cell a rank correlation with its interval."""
     return pd.DataFrame([
-        {"model": model, "outcome": outcome} | {n: f"{v:+.2f} [{low:+.2f}, {high:+.2f}]" for n, (v, low, high) in row.items()}
+        {"model": model, "outcome": outcome} | {
+            n: f"{v:+.2f} [{low:+.2f}, {high:+.2f}]" if v == v else "none: constant" for n, (v, low, high) in row.items()
+        }
         for (model, outcome), row in found.items()
     ])  # fmt: skip

@@ -221,16 +221,18 @@ def rank_correlation(
     """Spearman's rank correlation of x and y (m,), with `given` (m,) partialled out: (value, low, high).
 
     Partial: the correlation of the ranks of x and y after their least-squares line on the ranks of `given` is taken off.
-    The interval is the percentile bootstrap over the m cases (Efron 1979). Raises ValueError for fewer than 4 cases,
-    values that are not finite, or a constant x or y.
+    The interval is the percentile bootstrap over the m cases (Efron 1979). A constant x or y has no rank correlation:
+    (nan, nan, nan), as in scipy. Raises ValueError for fewer than 4 cases or values that are not finite.
     """
     columns = [np.asarray(v, dtype=float) for v in (x, y) + (() if given is None else (given,))]
     if any(
         c.shape != columns[0].shape or c.ndim != 1 or not np.all(np.isfinite(c)) for c in columns
     ):
         raise ValueError("give finite vectors of one length")
-    if len(columns[0]) < 4 or any(np.ptp(c) == 0 for c in columns[:2]):
-        raise ValueError("give at least 4 cases whose x and y are not constant")
+    if len(columns[0]) < 4:
+        raise ValueError(f"give at least 4 cases, not {len(columns[0])}")
+    if any(np.ptp(c) == 0 for c in columns[:2]):
+        return np.nan, np.nan, np.nan
 
     m = len(columns[0])
     picked = np.random.default_rng(seed).integers(0, m, (draws, m))
