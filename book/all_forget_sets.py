@@ -73,6 +73,7 @@ grid = evidence.distinct(every)  # the paper's grid, each trajectory once
 runs, starts = grid[grid.method != "nothing"], grid[grid.method == "nothing"]
 title = evidence.scale_title(scale)
 published = evidence.published()  # the authors' own numbers
+marks = evidence.marks(scale)  # the same in this scale's units
 
 # %% [markdown]
 # ## Figure 6: validation
@@ -83,7 +84,7 @@ published = evidence.published()  # the authors' own numbers
 # ([why](ascent_or_batchnorm.ipynb)). Grey diamonds: the authors' published numbers for the nearest of their sets.
 
 # %% mystnb={"figure": {"caption": "The paper's Figure 6 from our records ({glue:text}`all_forget_sets_title`): forget KLoM against validation KLoM, one map per method; colours by cost as on the other maps, grey diamonds: published, dotted: limits. Only GA leaves the neighbourhood of the pretrained models.", "name": "all_forget_sets-val"}}
-slides, names = panels.small_multiples(grid, "val", published, title)
+slides, names = panels.small_multiples(grid, "val", marks, title)
 figures.frames(slides, names, "forget set", alt=(
     "Validation against forget KLoM for GA, GDA and SCRUB. GA spreads over "
     "the map; the others sit on the circle of the pretrained models."))
@@ -102,7 +103,7 @@ glue_numbers("all_forget_sets", title=title, provenance=told)
 # </details>
 
 # %% mystnb={"figure": {"caption": "The paper's Figure 7 from our records ({glue:text}`all_forget_sets_title`): the same with retain KLoM upwards. On points of the second principal component descent-ascent and SCRUB rise on this ruler and not on the other.", "name": "all_forget_sets-retain"}}
-slides, names = panels.small_multiples(grid, "retain", published, title)
+slides, names = panels.small_multiples(grid, "retain", marks, title)
 figures.frames(slides, names, "forget set", alt=(
     "Retain against forget KLoM. Most markers sit where they sat on the "
     "validation maps; on points of PC2 GDA and SCRUB lie higher."))
@@ -210,7 +211,7 @@ figures.show(*panels.directions(runs, title), alt=(
 # The pretrained models against the oracles, with no method at all: where every map starts.
 
 # %% mystnb={"figure": {"caption": "Doing nothing. Diamonds: the authors' numbers for their nine sets; circles with 95% intervals: ours ({glue:text}`all_forget_sets_title`); dashed: the Gaussian floor at N = 100. Left forget, right retain and validation points. The authors' sets are not felt outside F; our second-component set is.", "name": "all_forget_sets-nothing"}}
-figures.show(*panels.nothing(starts, published, title), alt=(
+figures.show(*panels.nothing(starts, marks, title), alt=(
     "Left: forget scores between seven and ten nats. Right: the authors' "
     "retain and validation scores on the floor; ours near it, but for points "
     "of PC2."))

@@ -107,6 +107,7 @@ runs = grid[grid.method != "nothing"]
 starts = grid[grid.method == "nothing"]
 title = evidence.scale_title(scale)
 published = evidence.published()  # the authors' own numbers
+marks = evidence.marks(scale)  # the same in this scale's units
 
 # %% mystnb={"figure": {"caption": "How to read a map, drawn around the authors' own start on set 5. To the right: still far from the oracles on F. Up: damage elsewhere. Hollow circle: doing nothing; star: perfect, at the floors (dashed). A marker below the dotted line may still be broken: retain has a map of its own, and accuracies have none.", "name": "ascent_fails-reading"}}
 figures.show(panels.reading(published), alt=(
@@ -132,7 +133,7 @@ glue_numbers("ascent_fails", title=title, provenance=told, **panels.limits_told(
 # </details>
 
 # %% mystnb={"figure": {"caption": "The paper's Figure 1 from our records ({glue:text}`ascent_fails_title`): one marker per configuration; thin lines join the stopping times of one step size of GA; grey diamonds: published. Markers stay near the circle or go up.", "name": "ascent_fails-pc1"}}
-figures.show(*panels.figure_1(every, title, published), alt=(
+figures.show(*panels.figure_1(every, title, marks), alt=(
     "Validation and retain damage against forgetting, points of PC1. Paths of "
     "gradient ascent rise before they come near the star; the others stay at "
     "the circle."))
@@ -141,7 +142,7 @@ figures.show(*panels.figure_1(every, title, published), alt=(
 # ## Figure 3: random points, and the second component
 
 # %% mystnb={"figure": {"caption": "The paper's Figure 3 from our records ({glue:text}`ascent_fails_title`); move the slider to change the forget set. On few random points the path goes left along the bottom before it rises.", "name": "ascent_fails-others"}}
-slides, names = panels.figure_3(every, title, published, shown)
+slides, names = panels.figure_3(every, title, marks, shown)
 figures.frames(slides, names, "forget set", alt=(
     "Validation and retain damage against forgetting. On random points "
     "gradient ascent runs along the bottom and then rises; on points of PC2 "

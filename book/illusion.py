@@ -71,7 +71,7 @@ title = evidence.scale_title(scale)
 published = evidence.published()
 
 # %% mystnb={"figure": {"caption": "The paper's Figure 2 from our records ({glue:text}`illusion_title`). Average of the three P95 against stopping time, one line per step size; dashed: average of the floors. Left in epochs, with the authors' averages for their nearest set (grey; circles, squares, triangles: 1e-3, 1e-2, 5e-2). Right in measured seconds over one retraining's. On few random points one or two lines dip before they rise.", "name": "illusion-average"}}
-slides, names = panels.figure_2(grid, published, title)
+slides, names = panels.figure_2(grid, evidence.marks(scale), title)
 figures.frames(slides, names, "forget set", alt=(
     "Average score against time. Small steps give flat lines. On few random "
     "points the largest step dips at three epochs and then rises above all; "

@@ -60,12 +60,12 @@ def rulers(runs: pd.DataFrame, title: str) -> Figure:
         ax.axline((0, 0), slope=1, color=figures.COLORS["neutral"], lw=1)
         for k, (name, rows) in enumerate(runs.groupby("forget_set")):
             ax.scatter(rows.val, rows.retain, label=name, **_look(k))
-        bound = criteria.limit(int(runs.models.iloc[0]))
+        bound, unit = criteria.limits(runs)[0], maps.units(runs)
         look = {"color": figures.COLORS["accent"], "ls": ":", "lw": 1.2}
         ax.axhline(runs.retain_floor.median() + bound, **look)
         ax.axvline(runs.val_floor.median() + bound, **look)
-        ax.set(xlim=(-0.3, 11.3), ylim=(-0.3, 11.3), xlabel="validation KLoM, P95 (nats)",
-               ylabel="retain KLoM, P95 (nats)")  # fmt: skip
+        ends = (-0.027 * unit.top, unit.top)
+        ax.set(xlim=ends, ylim=ends, xlabel=unit.other.format("validation"), ylabel=unit.other.format("retain"))
         ax.set_title(title, size=9.5)
         ax.legend(loc="lower right")
     return panel
@@ -130,8 +130,9 @@ def directions(runs: pd.DataFrame, title: str) -> list[Figure]:
             ax.axline((0, 0), slope=1, color=figures.COLORS["neutral"], lw=1)
             for k, (name, rows) in enumerate(runs.groupby("forget_set")):
                 ax.scatter(rows[g], rows[f"{g}_reverse"], label=name, **_look(k))
-            ax.set(xlim=(-0.3, 11.3), ylim=(-0.3, 11.3), xlabel=f"{g} P95, oracle ‖ unlearned",
-                   ylabel="P95, unlearned ‖ oracle")  # fmt: skip
+            top = maps.units(runs).forget_top if g == "forget" else maps.units(runs).top
+            ax.set(xlim=(-0.027 * top, top), ylim=(-0.027 * top, top), ylabel="unlearned ‖ oracle",
+                   xlabel=f"{g}, oracle ‖ unlearned")  # fmt: skip
             ax.set_title(title, size=9.5)
             panels.append(panel)
         panels[0].axes[0].legend(loc="lower right", fontsize=8.5)
@@ -142,7 +143,7 @@ def turned(runs: pd.DataFrame) -> dict[str, float]:
     """What the direction changes: rank correlation, median difference, runs whose damage only the reverse one sees."""
     if runs.empty:
         return {"forget_rho": np.nan, "forget_gap": np.nan, "wide": 0, "narrow": 0, "both_ways": 0}
-    bound = criteria.limit(int(runs.models.iloc[0]))
+    bound = criteria.limits(runs)[0]
     one, other = (
         np.any([runs[f"{g}{end}"] > runs[f"{g}_floor"] + bound for g in criteria.DAMAGE], axis=0)
         for end in ("", "_reverse")
@@ -158,9 +159,8 @@ def turned(runs: pd.DataFrame) -> dict[str, float]:
 
 def nothing(starts: pd.DataFrame, published: pd.DataFrame, title: str) -> list[Figure]:
     """Doing nothing: P95 of the three groups for the authors' nine sets and ours, with intervals and the floor."""
-    theirs = criteria.authors(published)
-    theirs = theirs[theirs.method == "nothing"]
-    names = [f"set {r.number}: {r['size']} points" for _, r in theirs.iterrows()]
+    theirs = published[published.method == "nothing"]
+    names = [f"set {r['set']}: {r['size']} points" for _, r in theirs.iterrows()]
     names += [f"{r.forget_set}, ours" for _, r in starts.iterrows()]
     with figures.style():
         panels = []
@@ -174,9 +174,11 @@ def nothing(starts: pd.DataFrame, published: pd.DataFrame, title: str) -> list[F
                     at = k + (0.12 if g == "val" else 0)
                     ax.plot([r[f"{g}_low"], r[f"{g}_high"]], [at, at], color=color, lw=1.4)
                     ax.plot(r[g], at, "o", color=color, mec=figures.INK, mew=0.4)
-            ax.axvline(criteria.gaussian_floor(100), color=figures.COLORS["neutral"], ls="--", lw=1)
+            unit = maps.units(starts)
+            floor = 0.0 if unit.lines != "P95 (nats)" else criteria.gaussian_floor(100)
+            ax.axvline(floor, color=figures.COLORS["neutral"], ls="--", lw=1)
             ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5),
-                   xlabel="P95 (nats)")  # fmt: skip
+                   xlabel=unit.lines)  # fmt: skip
             ax.set_title(f"circles: {title}", size=9, loc="right")
             ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1.07), ncols=2, fontsize=8.5)
             panels.append(panel)
@@ -201,8 +203,9 @@ def samples(scale: str, starts: pd.DataFrame) -> pd.DataFrame:
             rows.append({
                 "forget_set": forget_set, "group": g, "points": told["points"], "packed": told["packed"],
                 "all": told["p95"], "used": told["packed_p95"], "low": drawn["low"], "high": drawn["high"],
-                "model_low": r[f"{g}_low"], "model_high": r[f"{g}_high"],
-                "bound": r[f"{g}_floor"] + criteria.limit(int(r.models)),
+                "model_low": r.get(f"{g}_klom_low", r[f"{g}_low"]),
+                "model_high": r.get(f"{g}_klom_high", r[f"{g}_high"]),
+                "bound": r.get(f"{g}_klom_floor", r[f"{g}_floor"]) + criteria.limit(int(r.models)),
             })  # fmt: skip
     columns = ["forget_set", "group", "points", "packed", "all", "used", "low", "high", "model_low", "model_high", "bound"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)

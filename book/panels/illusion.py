@@ -41,7 +41,8 @@ def _averages(
             ax.plot(line.epoch, line.average, ls=":", lw=1, marker=marker, ms=5, mfc="none",
                     color=figures.COLORS["neutral"])  # fmt: skip
         maps.lines(ax, ga, "average", x=x, start=start if x == "epoch" else None)
-        ax.set(ylim=(0, 11.5), ylabel="average P95 (nats)", xlabel="epochs of ascent")
+        unit = maps.units(ga)
+        ax.set(ylim=(0, 1.02 * unit.top), ylabel=f"average {unit.lines}", xlabel="epochs of ascent")
         ax.set_title(f"{name} (grey: set {twin})\n{title}", size=9.5)
         if x == "share":
             ticks = [t for t in TICKS if ga.share.min() / 1.2 <= t <= ga.share.max() * 1.2]

@@ -258,10 +258,14 @@ DESK = Preset(
         Stage("P", 20),
         Stage("A-1-5", 20, MAIN[:2]),  # doing nothing on the sets of Figures 1 and 2
         Stage("B-1-5", 20, MAIN[:2], DESK_GA),  # the half on which a best cell is chosen
+        Stage(
+            "A40-1-5", 40, MAIN[:2]
+        ),  # held-out models and oracles: H1 and H3 are decided by these
+        Stage("B40-1-5", 40, MAIN[:2], DESK_GA),
         Stage("A-7-3", 20, MAIN[2:]),  # a PC2 set and a large random one
         Stage("B-7-3", 20, MAIN[2:], DESK_GA),
         Stage("A40", 40, MAIN),
-        Stage("B40", 40, MAIN, DESK_GA),  # the held-out half
+        Stage("B40", 40, MAIN, DESK_GA),
         Stage("B-copies", 20, ("published-5",), DESK_COPIES),
         Stage(
             "F", 20, MAIN[:2], (), (1, 3)

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from unlearning import uncertainty
-from unlearning.klom import klom
+from unlearning.estimators import ESTIMATORS
 
 DAMAGE = ("retain", "val")  # groups of points that unlearning must leave alone
 
@@ -35,14 +35,34 @@ DEFAULT = Criteria()
 
 
 @cache
-def limit(models: int, shift_sd: float = DEFAULT.shift_sd, percent: float = 95.0) -> float:
-    """P95 of KLoM above its floor that a uniform shift of `shift_sd` oracle standard deviations scores, in nats.
+def limit(
+    models: int,
+    shift_sd: float = DEFAULT.shift_sd,
+    percent: float = 95.0,
+    estimator: str = "klom",
+) -> float:
+    """P95 above its floor that a uniform shift of `shift_sd` oracle standard deviations scores, in nats.
 
-    Simulated: 4,000 points with Gaussian margins, `models` of each kind, a fixed seed.
+    Simulated: 4,000 points with Gaussian margins, `models` of each kind, a fixed seed. estimator: key of ESTIMATORS.
     """
     generator = torch.Generator().manual_seed(0)
     u, o = (torch.randn(models, 4000, generator=generator) for _ in range(2))
-    return float(np.percentile(klom(u + shift_sd, o), percent) - np.percentile(klom(u, o), percent))
+    score = ESTIMATORS[estimator].function
+    shifted, equal = (np.percentile(score(x, o), percent) for x in (u + shift_sd, u))
+    return float(shifted - equal)
+
+
+def limits(frame: pd.DataFrame, criteria: Criteria = DEFAULT) -> np.ndarray:
+    """What counts as damage, above the floor, for each row in the unit of its scores.
+
+    Nats of KLoM; a table with estimator "oq5" (`evidence.quintiles`) has the default limit as its unit.
+    """
+    counts = [int(n) for n in frame.models]
+    if "estimator" not in frame or not frame.estimator.eq("oq5").any():
+        return np.array([limit(n, criteria.shift_sd) for n in counts])
+    return np.array(
+        [limit(n, criteria.shift_sd, estimator="oq5") / limit(n, estimator="oq5") for n in counts]
+    )
 
 
 @cache
@@ -54,9 +74,9 @@ def gaussian_floor(models: int) -> float:
 def judged(frame: pd.DataFrame, criteria: Criteria = DEFAULT) -> pd.DataFrame:
     """A table of runs with what the criteria say of each row.
 
-    frame: columns forget_set, method, models; for each G of forget, retain, val: G (nats), G_floor, and, where known,
-    G_low and G_high (95% interval), G_reverse (the other direction), G_accuracy and G_oracle_accuracy (fractions);
-    average (nats) where not all three are known. One row of method "nothing" for each (forget set, number of models,
+    frame: columns forget_set, method, models; for each G of forget, retain, val: G (nats, or the units of
+    `evidence.quintiles`), G_floor, and, where known, G_low and G_high (95% interval), G_reverse (the other direction), G_accuracy and G_oracle_accuracy (fractions);
+    G_lost_error (standard error of the accuracy lost); average (nats) where not all three are known. One row of method "nothing" for each (forget set, number of models,
     preset if there is such a column): the start from which the gap is measured.
 
     Adds q (share of the gap left on F; 1: as before, 0: as the oracles) with q_low and q_high; intact, partial and both
@@ -81,13 +101,12 @@ def judged(frame: pd.DataFrame, criteria: Criteria = DEFAULT) -> pd.DataFrame:
     frame["intact"] = _all([_unharmed(frame, g, criteria) for g in DAMAGE])
     frame["both"] = _all([frame.partial, frame.intact])
     if "average" in frame:  # of a row of which only the average is published
-        limits = [limit(int(n), criteria.shift_sd) for n in frame.models]
         most = (
             frame.forget_floor
             + criteria.partial * gap
             + frame.retain_floor
             + frame.val_floor
-            + 2 * np.array(limits)
+            + 2 * limits(frame, criteria)
         )
         frame.loc[(frame.average > most / 3) & frame.both.isna(), "both"] = False
     frame["outcome"] = np.select(
@@ -113,14 +132,15 @@ def _known(frame: pd.DataFrame, column: str, otherwise: pd.Series) -> pd.Series:
 
 def _unharmed(frame: pd.DataFrame, group: str, criteria: Criteria) -> pd.Series:
     """Whether a group of points is left alone: both directions within the limit, and accuracy within its points."""
-    bound = frame[f"{group}_floor"] + [limit(int(n), criteria.shift_sd) for n in frame.models]
+    bound = frame[f"{group}_floor"] + limits(frame, criteria)
     low, high = (_known(frame, f"{group}_{end}", frame[group]) for end in ("low", "high"))
     parts = [below(low, high, bound)]
     if f"{group}_reverse" in frame:
         parts.append(below(frame[f"{group}_reverse"], frame[f"{group}_reverse"], bound))
     if f"{group}_accuracy" in frame:
         lost = frame[f"{group}_oracle_accuracy"] - frame[f"{group}_accuracy"]
-        parts.append(below(lost, lost, getattr(criteria, f"{group}_points")))
+        either = 1.96 * _known(frame, f"{group}_lost_error", 0 * lost)
+        parts.append(below(lost - either, lost + either, getattr(criteria, f"{group}_points")))
     return _all(parts)
 
 

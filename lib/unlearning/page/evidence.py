@@ -7,11 +7,14 @@ ran, `judge` sorts it by the book's criteria.
 import hashlib
 import json
 from dataclasses import fields, replace
+from functools import cache
 from math import log
 
 import numpy as np
 import pandas as pd
+import torch
 
+from unlearning import estimators
 from unlearning.experiment import layout, presets, results, runner
 from unlearning.files import ROOT
 from unlearning.klom import DIRECTIONS
@@ -112,17 +115,75 @@ def table(records: list[dict], direction: str = "oracle_to_unlearned") -> pd.Dat
     return pd.DataFrame(rows, columns=columns)
 
 
+def quintiles(records: list[dict]) -> pd.DataFrame:
+    """`table` with oq5 in the place of KLoM, in units that mean the same at every number of models.
+
+    forget: mean over F above its floor, over the pretrained models' (q of the protocol: 1 nothing happened, 0 like the
+    oracles). retain, val: P95 above its floor, over what the shift of `criteria.DEFAULT` scores (1: the limit of
+    "intact"). Floors are 0; intervals are 1.96 errors over models to either side; G_klom, G_klom_low, G_klom_high
+    and G_klom_floor are KLoM's P95, its interval and floor, nats. Further columns: estimator ("oq5"); near: as retain, on the retain points nearest to F (no
+    criterion asks for them); G_lost_error: standard error of the accuracy lost. Raises KeyError for records without oq5.
+    """
+    frame = table(records).assign(estimator="oq5")
+    case = ["preset", "forget_set", "models"]
+    for end in ("", "_low", "_high", "_floor"):
+        frame[[f"{g}_klom{end}" for g in GROUPS]] = frame[[f"{g}{end}" for g in GROUPS]]
+    for g in (*GROUPS, "near"):
+        kept = "mean" if g == "forget" else "p95"
+        held = [r["groups"].get(g, {}) for r in records]
+        floor = [_small_floor(n, kept) for n in frame.models]
+        value, error, back = (
+            np.array([h.get(key, np.nan) for h in held], float)
+            for key in (f"oq5_{kept}", f"oq5_{kept}_error", f"reverse_oq5_{kept}")
+        )
+        if np.isnan(value).any() and g != "near":
+            raise KeyError(f"records of {frame.preset.iloc[0]} without oq5 on {g} points")
+        start = pd.Series(value - floor)[frame.method == "nothing"].groupby(
+            [frame[c] for c in case]
+        )
+        if g == "forget":
+            gap = start.last().reindex(pd.MultiIndex.from_frame(frame[case])).to_numpy()
+        unit = gap if g == "forget" else [criteria.limit(n, estimator="oq5") for n in frame.models]
+        frame[g], frame[f"{g}_reverse"] = (value - floor) / unit, (back - floor) / unit
+        frame[f"{g}_low"], frame[f"{g}_high"] = (
+            (value + side * error - floor) / unit for side in (-1.96, 1.96)
+        )
+        frame[f"{g}_floor"], frame[f"{g}_robust"], frame[f"{g}_collapsed"] = 0.0, frame[g], 0.0
+        frame[f"{g}_ceiling"] = ([_small_ceiling(n) for n in frame.models] - np.array(floor)) / unit
+        frame[f"{g}_lost_error"] = [
+            np.hypot(h.get("accuracy_error", np.nan), h.get("oracle_accuracy_error", np.nan))
+            for h in held
+        ]
+    return frame.assign(average=frame[list(GROUPS)].mean(axis=1))
+
+
+@cache
+def _small_floor(models: int, kept: str) -> float:
+    """Mean or P95 of oq5 between two equal Gaussian ensembles, nats."""
+    scores = estimators.floor("oq5", models)
+    return float(scores.mean() if kept == "mean" else np.percentile(scores, 95))
+
+
+@cache
+def _small_ceiling(models: int) -> float:
+    """oq5 of two ensembles that share no value, nats."""
+    apart = torch.linspace(0, 1, models)[:, None]
+    return float(estimators.oq5(apart + 9, apart))
+
+
 def load(scale: str) -> pd.DataFrame:
     """The records of one scale as a judged table: one row per configuration and stopping time. Empty without records.
 
     Where one was recorded with several numbers of models, the row with the most. scale: "laptop", "desk" or "paper"
-    (the preset of that name). Columns of `table` and `criteria.judged`, and: kind
+    (the preset of that name); desk's scores are those of `quintiles`, as its protocol wants, the others' KLoM's.
+    Columns of `table` and `criteria.judged`, and: kind
     ("random", "pc1", "pc2") and repeat (True where the step size is so small that the trajectory is that of step size 0,
     BatchNorm's drift alone: it must not be counted again).
     """
     if scale not in ("laptop", "desk", "paper"):
         raise ValueError(f"unknown scale {scale!r}: choose laptop, desk or paper")
-    return _named(_most_models(criteria.judged(table(recorded(preset=scale)))))
+    rows = quintiles if scale == "desk" else table
+    return _named(_most_models(criteria.judged(rows(recorded(preset=scale)))))
 
 
 def _most_models(frame: pd.DataFrame) -> pd.DataFrame:
@@ -258,6 +319,18 @@ def published() -> pd.DataFrame:
     about ±0.1). CIFAR-10, ResNet-9, N = 100.
     """
     return pd.read_csv(ROOT / "results" / "published.csv")
+
+
+def marks(scale: str) -> pd.DataFrame:
+    """`published` in the units of `load(scale)`; NaN where the authors' numbers do not say it (most averages, at desk)."""
+    frame = published()
+    if scale != "desk":
+        return frame
+    judged = criteria.authors(frame)
+    floor, unit = criteria.gaussian_floor(100), criteria.limit(100)
+    harm = {g: (judged[g] - floor) / unit for g in criteria.DAMAGE}
+    known = {g: harm[g].to_numpy() for g in harm} | {"forget": judged.q.to_numpy(float)}
+    return frame.assign(**known, average=sum(known.values()) / len(GROUPS))
 
 
 def provenance(records: list[dict]) -> str:

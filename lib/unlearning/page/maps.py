@@ -3,14 +3,17 @@
 One marker is one configuration at one stopping time.
 """
 
+from dataclasses import dataclass
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.colors import LogNorm
 
 from unlearning.methods import METHODS
+from unlearning.page import criteria as judging
 from unlearning.page import evidence, figures
-from unlearning.page.criteria import DEFAULT, Criteria, limit
+from unlearning.page.criteria import DEFAULT, Criteria
 
 MARKERS = {name: method.marker for name, method in METHODS.items() if name != "nothing"} | {
     "retrain": "P"
@@ -19,8 +22,46 @@ COST = LogNorm(1e-4, 1.0, clip=True)  # colour scale: cost of unlearning over co
 LABELS = {"forget": "forget", "retain": "retain", "val": "validation"}
 
 
+@dataclass(frozen=True)
+class Units:
+    """How the scores of a table are drawn."""
+
+    forget: str  # name of the axis of F
+    other: str  # of the axis of another group, with its name in the place of {}
+    lines: str  # of an axis that several groups share
+    top: float  # end of the axes; they begin a little below 0
+    ticks: tuple[float, ...]
+    forget_top: float  # end of the axis of F
+
+
+UNITS = {
+    "klom": Units(
+        "forget KLoM, P95 (nats)",
+        "{} KLoM, P95 (nats)",
+        "P95 (nats)",
+        11.3,
+        tuple(range(0, 11, 2)),
+        11.3,
+    ),
+    "oq5": Units(
+        "share of the gap left on F",
+        "{} damage (1: the limit)",
+        "share left; damage",
+        5.3,
+        tuple(range(6)),
+        1.6,
+    ),
+}
+
+
+def units(frame: pd.DataFrame | pd.Series) -> Units:
+    """The units of a table or of one of its rows, by its column estimator (none: KLoM)."""
+    named = frame.get("estimator", "klom")
+    return UNITS[named if isinstance(named, str) else next(iter(named), "klom")]
+
+
 def draw(ax: plt.Axes, frame: pd.DataFrame, y: str = "val", size: float = 30) -> None:
-    """Draws the rows of an `evidence.table` of one forget set: KLoM P95 of F on x, of group y on y, both in nats.
+    """Draws the rows of an `evidence.table` of one forget set: the score of F on x, of group y on y, in its `units`.
 
     Filled markers by method, coloured by cost (the authors' convention); hollow circle: pretrained; star: the oracles'
     own floor, where a perfect method would land; dashed lines: that floor. Raises ValueError for a frame with another
@@ -72,15 +113,11 @@ def draw(ax: plt.Axes, frame: pd.DataFrame, y: str = "val", size: float = 30) ->
         linewidths=0.4,
         zorder=4,
     )
-    ticks = range(0, 11, 2)
-    ax.set(
-        xlim=(-0.3, 11.3),
-        ylim=(-0.3, 11.3),
-        xticks=ticks,
-        yticks=ticks,
-        xlabel="forget KLoM, P95 (nats)",
-        ylabel=f"{LABELS[y]} KLoM, P95 (nats)",
-    )
+    unit = units(frame)
+    ax.set(xlim=(-0.027 * unit.forget_top, unit.forget_top), ylim=(-0.027 * unit.top, unit.top), yticks=unit.ticks,
+           xlabel=unit.forget, ylabel=unit.other.format(LABELS[y]))  # fmt: skip
+    if unit.forget_top == unit.top:
+        ax.set_xticks(unit.ticks)
 
 
 def limits(
@@ -95,10 +132,10 @@ def limits(
     forgotten, partial = (
         start.forget_floor + share * gap for share in (criteria.forgotten, criteria.partial)
     )
-    intact = start[f"{y}_floor"] + limit(int(start.models), criteria.shift_sd)
+    intact = start[f"{y}_floor"] + judging.limits(start.to_frame().T, criteria)[0]
     look = {"color": figures.COLORS["accent"], "linestyle": ":", "linewidth": 1.2, "zorder": 1}
     for x in (forgotten, partial):
-        ax.plot([x, x], [-0.3, intact], **look)
+        ax.plot([x, x], [-0.027 * units(start).top, intact], **look)
     ax.axhline(intact, **look)
     return forgotten, partial, intact
 
@@ -160,8 +197,13 @@ def path_length(ga: pd.DataFrame, start: pd.Series, title: str) -> list[plt.Figu
             handles, names = ax.get_legend_handles_labels()
             half = len(names) // 2  # each step size has two lines
             ax.legend(handles[:half], names[:half], ncols=3, loc="upper left", fontsize=8.5)
-            ax.set(xscale="log", xlabel="step size × epochs", ylabel="P95 (nats)", ylim=(0, 15.5))
-            ax.set_yticks(range(0, 12, 2))
+            ax.set(
+                xscale="log",
+                xlabel="step size × epochs",
+                ylabel=units(start).lines,
+                ylim=(0, 1.37 * units(start).top),
+            )
+            ax.set_yticks(units(start).ticks)
             ax.set_title(f"{told}\n{title}", size=9.5)
             panels.append(panel)
     return panels
