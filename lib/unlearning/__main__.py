@@ -54,6 +54,10 @@ COMMANDS = {
         "unlearning.experiment.starts",
         "pretrained models from a file into an experiment's folder; see its own --help",
     ),
+    "try": (
+        "unlearning.page.trial",
+        "a method on models and oracles that come with the repository; see its own --help",
+    ),
     "score": (
         "unlearning.experiment.score",
         "compare your own unlearned models with packed oracles; see its own --help",

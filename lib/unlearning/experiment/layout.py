@@ -234,7 +234,12 @@ def settle_forget_sets(context: Context) -> None:
         told = {"indices": indices.tolist(), "models": 0 if margins is None else len(margins)}
         if p.scored_near:
             told["near"] = forget_sets.nearest(margins, indices, p.scored_near).tolist()
-        files.save_json(_set_file(name, context), told)
+        keep_set(name, told, context)
+
+
+def keep_set(name: str, told: dict, context: Context) -> None:
+    """Writes a forget set: told holds indices, models (that chose it or its near points) and, where wanted, near."""
+    files.save_json(_set_file(name, context), told)
 
 
 def _set_file(name: str, context: Context) -> Path:

@@ -89,7 +89,7 @@ def _measure(
             phi, hits = phi[:, positions], hits[:, positions]
         parts = _parts(groups)
         scores = {
-            group: _group(phi[:, part], oracle["margins"][0][:, members], context)
+            group: group_scores(phi[:, part], oracle["margins"][0][:, members], context)
             | estimates.accuracy(hits[:, part], oracle["hits"][0][:, members])
             for (group, members), part in zip(groups.items(), parts, strict=True)
         }
@@ -137,7 +137,7 @@ def _measure(
         }
 
 
-def _group(unlearned: np.ndarray, oracle: np.ndarray, context: Context) -> dict:
+def group_scores(unlearned: np.ndarray, oracle: np.ndarray, context: Context) -> dict:
     """KLoM of one group of points, in the paper's direction, and with fewer resamples in the other one."""
     a, b = (
         torch.from_numpy(np.ascontiguousarray(x)).to(context.device) for x in (unlearned, oracle)

@@ -90,7 +90,7 @@ def _run_all(
     todo = plan.units(context)
     clock = Clock(todo, context.device, pool.count, report)
     training = [u for u in todo if u.role == "pretrained"]
-    if not _drain(training, pool, clock, deadline, lambda unit: None):
+    if not drain(training, pool, clock, deadline, lambda unit: None):
         return False
     if context.shard and (sets := shards.unchosen(context.preset, context.out)):
         report(
@@ -107,10 +107,10 @@ def _run_all(
             return
         measure.record(context, unit.forget_set, "" if unit.kind == "oracle" else unit.role)
 
-    return _drain([u for u in todo if u.role != "pretrained"], pool, clock, deadline, done)
+    return drain([u for u in todo if u.role != "pretrained"], pool, clock, deadline, done)
 
 
-def _drain(
+def drain(
     todo: list[Unit],
     pool: "Workers",
     clock: "Clock",

@@ -75,9 +75,10 @@ def judged(frame: pd.DataFrame, criteria: Criteria = DEFAULT) -> pd.DataFrame:
     """A table of runs with what the criteria say of each row.
 
     frame: columns forget_set, method, models; for each G of forget, retain, val: G (nats, or the units of
-    `evidence.quintiles`), G_floor, and, where known, G_low and G_high (95% interval), G_reverse (the other direction), G_accuracy and G_oracle_accuracy (fractions);
-    G_lost_error (standard error of the accuracy lost); average (nats) where not all three are known. One row of method "nothing" for each (forget set, number of models,
-    preset if there is such a column): the start from which the gap is measured.
+    `evidence.quintiles`), G_floor, and, where known, G_low and G_high (95% interval), G_reverse (the other direction),
+    G_accuracy and G_oracle_accuracy (fractions), G_lost_error (standard error of the accuracy lost); average (nats)
+    where not all three are known. One row of method "nothing" for each (forget set, number of models, preset if there
+    is such a column): the start from which the gap is measured.
 
     Adds q (share of the gap left on F; 1: as before, 0: as the oracles) with q_low and q_high; intact, partial and both
     (the two together), boolean or <NA>; outcome: "breaks", "stays", "partial", "forgets" or "open". Raises ValueError
@@ -87,8 +88,8 @@ def judged(frame: pd.DataFrame, criteria: Criteria = DEFAULT) -> pd.DataFrame:
     case = [c for c in ("preset", "forget_set", "models") if c in frame]
     start = frame[frame.method == "nothing"].drop_duplicates(case, keep="last").set_index(case)
     before = start[["forget", "forget_floor"]].reindex(pd.MultiIndex.from_frame(frame[case]))
-    if before.forget.isna().any():
-        lost = sorted({str(i) for i in before.index[before.forget.isna().to_numpy()]})
+    if (missing := before.forget_floor.isna()).any():
+        lost = sorted({str(i) for i in before.index[missing.to_numpy()]})
         raise ValueError(
             f"no row of method 'nothing' for {', '.join(lost)}: the gap starts there, keep it in the table"
         )

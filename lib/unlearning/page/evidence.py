@@ -119,7 +119,7 @@ def quintiles(records: list[dict]) -> pd.DataFrame:
     """`table` with oq5 in the place of KLoM, in units that mean the same at every number of models.
 
     forget: mean over F above its floor, over the pretrained models' (q of the protocol: 1 nothing happened, 0 like the
-    oracles). retain, val: P95 above its floor, over what the shift of `criteria.DEFAULT` scores (1: the limit of
+    oracles; NaN where these are at the floor, too). retain, val: P95 above its floor, over what the shift of `criteria.DEFAULT` scores (1: the limit of
     "intact"). Floors are 0; intervals are 1.96 errors over models to either side; G_klom, G_klom_low, G_klom_high
     and G_klom_floor are KLoM's P95, its interval and floor, nats. Further columns: estimator ("oq5"); near: as retain, on the retain points nearest to F (no
     criterion asks for them); G_lost_error: standard error of the accuracy lost. Raises KeyError for records without oq5.
@@ -142,7 +142,8 @@ def quintiles(records: list[dict]) -> pd.DataFrame:
             [frame[c] for c in case]
         )
         if g == "forget":
-            gap = start.last().reindex(pd.MultiIndex.from_frame(frame[case])).to_numpy()
+            gap = start.last().reindex(pd.MultiIndex.from_frame(frame[case])).to_numpy(float)
+            gap = np.where(gap > 0, gap, np.nan)  # no gap, no share of it
         unit = gap if g == "forget" else [criteria.limit(n, estimator="oq5") for n in frame.models]
         frame[g], frame[f"{g}_reverse"] = (value - floor) / unit, (back - floor) / unit
         frame[f"{g}_low"], frame[f"{g}_high"] = (

@@ -12,7 +12,7 @@ def sci(rate: float) -> str:
 
 def short(row: pd.Series) -> str:
     """One configuration and stopping time: "GA 5e-2, epoch 3", with the switches that the published runs lack."""
-    name = NAMES[row.method]
+    name = NAMES.get(row.method, row.method.partition("@")[0])  # of a method of somebody's own
     if row.method == "nothing":
         return name
     if row.method == "retrain":
