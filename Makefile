@@ -31,7 +31,7 @@ grade: .venv/installed ## NAME=a2 SUBMISSIONS=dir [ROSTER=roster.csv]: points, r
 	@$(BIN)/unlearning grade $(NAME) $(SUBMISSIONS) $(if $(ROSTER),--roster $(ROSTER))
 
 picture: ## the README's picture, from the first page of the built book
-	@$(BIN)/python -c "from unlearning.build import overview; print(overview())"
+	@$(BIN)/python -c "from unlearning.build.single import overview; print(overview())"
 
 lock: ## compile requirements.txt from pyproject.toml (needs uv)
 	uv pip compile --universal --fork-strategy fewest --python-version 3.11 --extra book --extra test \

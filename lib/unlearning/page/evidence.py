@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from unlearning.experiment import layout, presets, results, runner
-from unlearning.files import ROOT
+from unlearning.files import BUILD, ROOT
 from unlearning.klom import DIRECTIONS
 from unlearning.methods import METHODS, Config
 from unlearning.page import criteria
@@ -63,7 +63,7 @@ def live(name: str = "live", models: int = 100, seed: int = 0) -> tuple[layout.C
     p = presets.preset(name, models=models, seed=seed)
     context = layout.open_context(p, ROOT, None, "cpu")
     told = json.dumps([layout.identity(context), models], sort_keys=True)
-    folder = ROOT / "_build" / name / hashlib.sha256(told.encode()).hexdigest()[:12]
+    folder = BUILD / name / hashlib.sha256(told.encode()).hexdigest()[:12]
     records = runner.run(p, folder, report=None, wait=True)
     return replace(context, out=folder), records
 
