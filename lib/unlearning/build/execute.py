@@ -131,7 +131,9 @@ def prepare_environment(scratch: Path) -> None:
         (scratch / name.lower()).mkdir(parents=True, exist_ok=True)
         os.environ[name] = str(scratch / name.lower())
     caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    data = os.environ.get("UNLEARNING_DATA") or scratch  # datasets.ROOT_VARIABLE: that room takes a second to import
+    data = (
+        os.environ.get("UNLEARNING_DATA") or scratch
+    )  # datasets.ROOT_VARIABLE: that room takes a second to import
     allowed = [scratch, BUILD, tempfile.gettempdir(), jupyter_runtime_dir(), caches, data]
     begin = scratch / "ipythondir" / "profile_default" / "startup" / "00-guard.py"
     code = guard.startup([*map(str, allowed), "/dev", "/proc"]).encode()

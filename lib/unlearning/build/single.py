@@ -223,7 +223,10 @@ def main(arguments: argparse.Namespace) -> int:
     names = [name for name, _ in arguments.pairs]
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise Refused(f"-p {twice[0]} is given twice: give each parameter one value")
-    values |= dict(arguments.pairs)  # the command line wins over files
+    # The command line wins over files; a minus sign came with a space, so that it is not taken for an option.
+    values |= {
+        name: value[1:] if value.startswith(" -") else value for name, value in arguments.pairs
+    }
     source, timeout = chapters.path_of(arguments.chapter), checked_timeout(arguments.timeout)
     out = Path(arguments.out) if arguments.out else numbered(Path("runs"), source.stem)
     try:
