@@ -2,10 +2,12 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# TORCH_INDEX=URL, of an index with PyTorch's CPU wheels for Linux: an environment without the CUDA libraries
+TORCH_INDEX ?=
 # pip's own settings; a shared cache is fine, a user's site packages are not
 export PYTHONNOUSERSITE := 1
 
-.PHONY: book quick test bench notebooks assignment grade picture lock clean
+.PHONY: book quick test bench notebooks lab assignment grade picture lock clean
 
 book: .venv/installed ## execute what changed and render to _build/html
 	@$(BIN)/unlearning build
@@ -23,6 +25,9 @@ bench: .venv/installed ## speed as side-by-side ratios, one JSON line per figure
 
 notebooks: .venv/installed ## every chapter as .ipynb in notebooks/, for papermill or Jupyter
 	@$(BIN)/unlearning notebooks notebooks
+
+lab: .venv/installed ## JupyterLab that shows the chapters' admonitions and references; then .venv/bin/jupyter lab notebooks
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt --editable '.[lab]'
 
 assignment: .venv/installed ## NAME=a2 [ROSTER=roster.csv]: an assignment's versions, in assignments/a2
 	@$(BIN)/unlearning assignment $(NAME) $(if $(ROSTER),--roster $(ROSTER))
@@ -45,6 +50,12 @@ clean: ## remove what was built; notebooks/, runs/ and the environment stay (rm 
 	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older: make PYTHON=python3.12 book"; exit 1; }
 	@echo "creating the environment in .venv (once; downloads about 3 GB on Linux)"
 	$(PYTHON) -m venv .venv
+ifdef TORCH_INDEX
+	@sed -E '/^(nvidia-|cuda-|triton)/d; s/^(torch|torchvision)==([^ ;]+)/\1==\2+cpu/' requirements.txt > .venv/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --extra-index-url $(TORCH_INDEX) -r .venv/requirements.txt
+else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+endif
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+	@echo "the command is .venv/bin/unlearning; 'source .venv/bin/activate' makes it 'unlearning'"
