@@ -27,7 +27,7 @@ notebooks: .venv/installed ## every chapter as .ipynb in notebooks/, for papermi
 	@$(BIN)/unlearning notebooks notebooks
 
 lab: .venv/installed ## JupyterLab that shows the chapters' admonitions and references; then .venv/bin/jupyter lab notebooks
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt --editable '.[lab]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt --no-build-isolation --editable '.[lab]'
 
 assignment: .venv/installed ## NAME=a2 [ROSTER=roster.csv]: an assignment's versions, in assignments/a2
 	@$(BIN)/unlearning assignment $(NAME) $(if $(ROSTER),--roster $(ROSTER))
