@@ -53,4 +53,4 @@ def _named(path: str) -> str:
 def startup(allowed: list[str]) -> str:
     """Code for a kernel's start-up file: calls `watch`, and leaves no name behind."""
     here = str(Path(__file__).resolve())
-    return f"__import__('runpy').run_path({here!r})['watch']({allowed!r})\n"
+    return f"import runpy\nrunpy.run_path({here!r})['watch']({allowed!r})\ndel runpy\n"
