@@ -16,9 +16,13 @@ quick: .venv/installed ## the fast tests: no browser, no book, nothing marked sl
 	@$(BIN)/python -m pytest -m "not slow and not browser and not hostile" --ignore tests/test_pages.py --ignore tests/test_smoke.py \
 	  --ignore tests/test_build.py --ignore tests/test_readme.py -k "not glued"
 
-test: .venv/installed ## the whole test suite; browser tests need any Chromium
-	@# each file in a process of its own, two at a time, the longest first: some run chapters or browsers in theirs
-	@{ echo tests/test_smoke.py; ls tests/test_*.py | grep -v test_smoke; } | xargs -n 1 -P 2 $(BIN)/python -m pytest -n 0
+# Files that run chapters, servers or browsers in their own process, longest first: a process each. The others share three
+# processes, because importing what they import (torch, pandas, the kernels) costs two seconds of every process.
+APART := smoke hostile sweep pages build grading assignments readme installed walls
+test: .venv/installed ## the whole test suite, two processes at a time; browser tests need any Chromium
+	@{ printf 'tests/test_%s.py\n' $(APART); \
+	  ls tests/test_*.py | grep -vE '_($(subst $() ,|,$(APART)))\.py$$' | xargs -n 24; } \
+	  | xargs -L 1 -P 2 $(BIN)/python -m pytest -n 0
 
 bench: .venv/installed ## speed as side-by-side ratios, one JSON line per figure
 	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done

@@ -824,6 +824,8 @@ def test_missing_evidence_is_an_error_not_a_smaller_experiment(tmp_path: Path):
         (["--models", "2"], "give at least 3 --models, not 2"),
         (["--models", "2", "--forget-set", "pc2-top-5"], "give at least 3 --models, not 2"),
         (["--time-budget", "nan"], "a time budget of nan"),
+        (["--seed", "-1"], "seed -1: give a whole number from 0"),
+        (["--seed", "9" * 30], "give a whole number from 0"),
         (["--time-budget", "-1"], "a time budget of -1"),
         (["--time-budget", "inf"], "a time budget of inf"),
         (["--workers", "1000000000"], "give 1 to 1024"),
