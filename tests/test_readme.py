@@ -4,8 +4,10 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 
 import pytest
+import yaml
 
 from unlearning.__main__ import COMMANDS, _parser, _with_minus
 from unlearning.build import chapters, sweep_points
@@ -79,6 +81,31 @@ def test_the_reader_of_commands_sees_them():
     assert ("README.md", ["run", "one_dimension", "-p", "lam", "0.02"]) in found
     assert len([words for _, words in found if words[:1] == ["run"]]) >= len(chapters.in_toc())
     assert any(words[:1] == ["restore"] for _, words in found), "a command on two lines"
+
+
+def test_every_road_to_an_environment_names_versions_that_are_tried():
+    """CI's matrix holds the oldest Python that the package allows and the one that conda brings."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    tried = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())["jobs"]["test"]
+    versions = tried["strategy"]["matrix"]["python-version"]
+    assert project["requires-python"] == f">={versions[0]}" and "3.13" in versions
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    assert conda[0].removeprefix("python=") in versions
+    assert conda[-1] == {"pip": ["-r requirements.txt", "-e ."]}
+    pinned = (ROOT / "requirements.txt").read_text()
+    cpu = subprocess.run(
+        ["make", "-n", "TORCH_INDEX=https://example.org/cpu", "-W", "pyproject.toml", ".venv/installed"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    recipe = re.search(r"sed -E '([^']+)'", cpu)[0]
+    left = subprocess.run(
+        ["bash", "-c", f"{recipe}"], input=pinned, capture_output=True, text=True, check=True
+    ).stdout
+    assert re.findall(r"^(?:torch|torchvision)==.*", left, re.M) == [
+        f"{line}+cpu" for line in re.findall(r"^(?:torch|torchvision)==\S+", pinned, re.M)
+    ]
+    assert not re.search(r"^(nvidia|cuda|triton)", left, re.M) and "--extra-index-url" in cpu
+    assert len(left.splitlines()) > 100, "and nothing else is left out"
 
 
 def test_one_screen():
