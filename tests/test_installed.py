@@ -24,11 +24,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return install(tmp_path_factory.mktemp("installed"))
 
 
-def asked(installed: Path, cwd: Path, code: str) -> str:
+def asked(installed: Path, cwd: Path, code: str, **more: str) -> str:
     """What Python code prints in folder `cwd` with the installed package."""
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=cwd, env={"PYTHONPATH": str(installed)}, capture_output=True, text=True,
+        cwd=cwd, env={"PYTHONPATH": str(installed)} | more, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -51,6 +51,8 @@ print(ROOT, BUILD, sorted(path.name for path in packing.FOLDER.iterdir())[0], se
     assert told == " ".join(map(str, here))
     assert Path(root) == installed / "unlearning" / "repository"
     assert Path(build) == tmp_path / "_build", "nothing is written among installed files"
+    code = "from unlearning.files import BUILD; print(BUILD)"
+    assert asked(installed, tmp_path, code, UNLEARNING_BUILD="/kept").strip() == "/kept"
     assert pack == sorted(path.name for path in packing.FOLDER.iterdir())[0]
 
 

@@ -24,6 +24,7 @@ COMMAND = """
 import os, sys
 from unlearning.__main__ import main
 os.environ["PYTHONPATH"] = sys.argv.pop(1)
+os.environ["UNLEARNING_BUILD"] = os.path.abspath("_build")  # of this clone: what one chapter trained serves the next
 sys.exit(main(sys.argv[1:]))
 """
 
