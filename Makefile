@@ -2,10 +2,12 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# TORCH_INDEX=URL, of an index with PyTorch's CPU wheels for Linux: an environment without the CUDA libraries
+TORCH_INDEX ?=
 # pip's own settings; a shared cache is fine, a user's site packages are not
 export PYTHONNOUSERSITE := 1
 
-.PHONY: book quick test bench notebooks assignment grade picture lock clean
+.PHONY: book quick test bench notebooks lab assignment grade picture lock clean
 
 book: .venv/installed ## execute what changed and render to _build/html
 	@$(BIN)/unlearning build
@@ -14,15 +16,22 @@ quick: .venv/installed ## the fast tests: no browser, no book, nothing marked sl
 	@$(BIN)/python -m pytest -m "not slow and not browser and not hostile" --ignore tests/test_pages.py --ignore tests/test_smoke.py \
 	  --ignore tests/test_build.py --ignore tests/test_readme.py -k "not glued"
 
-test: .venv/installed ## the whole test suite; browser tests need any Chromium
-	@# each file in a process of its own, two at a time, the longest first: some run chapters or browsers in theirs
-	@{ echo tests/test_smoke.py; ls tests/test_*.py | grep -v test_smoke; } | xargs -n 1 -P 2 $(BIN)/python -m pytest -n 0
+# Files that run chapters, servers or browsers in their own process, longest first: a process each. The others share three
+# processes, because importing what they import (torch, pandas, the kernels) costs two seconds of every process.
+APART := smoke hostile sweep pages build grading assignments readme installed walls
+test: .venv/installed ## the whole test suite, two processes at a time; browser tests need any Chromium
+	@{ printf 'tests/test_%s.py\n' $(APART); \
+	  ls tests/test_*.py | grep -vE '_($(subst $() ,|,$(APART)))\.py$$' | xargs -n 24; } \
+	  | xargs -L 1 -P 2 $(BIN)/python -m pytest -n 0
 
 bench: .venv/installed ## speed as side-by-side ratios, one JSON line per figure
 	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done
 
 notebooks: .venv/installed ## every chapter as .ipynb in notebooks/, for papermill or Jupyter
 	@$(BIN)/unlearning notebooks notebooks
+
+lab: .venv/installed ## JupyterLab that shows the chapters' admonitions and references; then .venv/bin/jupyter lab notebooks
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt --no-build-isolation --editable '.[lab]'
 
 assignment: .venv/installed ## NAME=a2 [ROSTER=roster.csv]: an assignment's versions, in assignments/a2
 	@$(BIN)/unlearning assignment $(NAME) $(if $(ROSTER),--roster $(ROSTER))
@@ -31,7 +40,7 @@ grade: .venv/installed ## NAME=a2 SUBMISSIONS=dir [ROSTER=roster.csv]: points, r
 	@$(BIN)/unlearning grade $(NAME) $(SUBMISSIONS) $(if $(ROSTER),--roster $(ROSTER))
 
 picture: ## the README's picture, from the first page of the built book
-	@$(BIN)/python -c "from unlearning.build import overview; print(overview())"
+	@$(BIN)/python -c "from unlearning.build.single import overview; print(overview())"
 
 lock: ## compile requirements.txt from pyproject.toml (needs uv)
 	uv pip compile --universal --fork-strategy fewest --python-version 3.11 --extra book --extra test \
@@ -45,6 +54,12 @@ clean: ## remove what was built; notebooks/, runs/ and the environment stay (rm 
 	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older: make PYTHON=python3.12 book"; exit 1; }
 	@echo "creating the environment in .venv (once; downloads about 3 GB on Linux)"
 	$(PYTHON) -m venv .venv
+ifdef TORCH_INDEX
+	@sed -E '/^(nvidia-|cuda-|triton)/d; s/^(torch|torchvision)==([^ ;]+)/\1==\2+cpu/' requirements.txt > .venv/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --extra-index-url $(TORCH_INDEX) -r .venv/requirements.txt
+else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+endif
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+	@echo "the command is .venv/bin/unlearning; 'source .venv/bin/activate' makes it 'unlearning'"

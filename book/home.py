@@ -209,7 +209,7 @@ figures.show(panels.verdict_strip(found), alt=f"Verdicts: {words}.")
 #
 # ```
 # unlearning params one_dimension            # names, units, ranges
-# unlearning run one_dimension -p lam 1e-3   # into a new folder
+# unlearning run one_dimension -p lam 0.02   # into a new folder
 # ```
 #
 # A value that makes no sense is refused before anything runs. The pages' download buttons give the executed notebooks.

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 # Before torch is imported: its threads cost more than they bring on the tests' small tensors, as in the chapters.
@@ -64,6 +66,22 @@ def book():
     """The folder of the book's pages, brought up to date first, by one worker while the others wait."""
     with only_one(ROOT / "_build" / "tests", wait=True):
         return build(ROOT).parent
+
+
+def install(folder: Path) -> Path:
+    """Install the package below `folder` as pip does, from a copy of the sources; return what to put on PYTHONPATH."""
+    for name in ("setup.py", "pyproject.toml", "README.md", "_toc.yml"):
+        folder.joinpath("source").mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder / "source")
+    for name in ("lib", "book", "results"):
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.ipynb")
+        shutil.copytree(ROOT / name, folder / "source" / name, ignore=ignored)
+    options = "--quiet --no-deps --no-index --no-build-isolation --no-compile --target".split()
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", *options, folder / "site", folder / "source"],
+        check=True,
+    )
+    return folder / "site"
 
 
 def find_chromium() -> str | None:

@@ -1,6 +1,8 @@
 """The build on a small book of its own: what is executed when, what a failure leaves behind, what a page may show."""
 
 import json
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import yaml
 from unlearning import files
 from unlearning.build import render
 from unlearning.build.book import build
+from unlearning.build.edition import Edition, edition
 from unlearning.build.execute import ChapterFailed
 from unlearning.build.single import run
 from unlearning.errors import Failed, Refused
@@ -99,11 +102,21 @@ def test_a_build_executes_what_it_must_and_nothing_else(small, capsys):
     assert executed(capsys) == set(), "nothing changed, nothing runs"
     assert page.stat().st_ino == made, "and nothing is rendered"
 
-    (small / "book" / "references.bib").write_text("@book{b, title={T}}")
+    text = page.read_text()
+    assert "arxiv.org/abs/2509.26427" in text and "CC BY 4.0" in text and "Version 0" in text
+    assert "github" not in text and "colab" not in text, "no address, no buttons"
+
+    config = small / "_config.yml"
+    config.write_text(config.read_text().replace('url: ""', "url: https://github.com/owner/name"))
     build(small)
     assert executed(capsys) == set() and page.stat().st_ino != made, (
         "a change outside chapters renders them again"
     )
+    text = page.read_text()
+    colab = "https://colab.research.google.com/github/owner/name/blob/gh-pages/_sources/book/first.ipynb"
+    assert f'href="{colab}"' in text and 'href="https://github.com/owner/name"' in text
+    assert "CC BY 4.0" in text and "Version 0" in text, "buttons do not replace the footer"
+    assert "git+https://github.com/owner/name" in published.read_text()
 
     source = small / "book" / "first.py"
     source.write_text(source.read_text().replace("n < 5", "n < 0"))
@@ -121,6 +134,19 @@ def test_a_build_executes_what_it_must_and_nothing_else(small, capsys):
         build(small)
     assert page.read_text() == good, "the last good book stays"
     assert (small / "_build" / "failed" / "first.ipynb").exists()
+
+
+@pytest.mark.slow
+def test_a_book_from_which_a_chapter_was_cut_is_built(small):
+    write(small, "cut", "print(1)")
+    write(
+        small,
+        "first",
+        "print(1)",
+        prose="See [its page](cut.ipynb), {eq}`cut-eq` and [below](last.ipynb).",
+    )
+    text = build(small).read_text()
+    assert "See its page, <em>cut</em> and" in text and 'href="last.html"' in text
 
 
 @pytest.mark.slow
@@ -142,12 +168,37 @@ def test_two_builds_of_one_folder_cannot_mix(small):
 
 @pytest.mark.slow
 def test_a_run_with_other_parameters(small, tmp_path):
+    source = small / "book" / "first.py"
+    warns = "import sys, matplotlib.pyplot as plt; from myst_nb import glue; from unlearning.page import figures\n"
+    warns += "glue('first_sum', n + 0.25, display=False); print('mind the gap', file=sys.stderr)\n"
+    warns += """
+# %% mystnb={"figure": {"caption": "Up to {glue:text}`first_sum:.1f`.", "name": "first-line"}}
+figures.show(figures.panel()[0], alt="an empty panel")
+
+# %% [markdown]
+# A sentence before. The sum is {glue:text}`first_sum:.2f` nats ([as here](first-parameters)). One after.
+"""
+    source.write_text(source.read_text() + warns)
     record = run("first", {"n": "7"}, tmp_path / "out", root=small)
+    assert record["numbers"] == {"first_sum": 7.25}
+    assert record["meaning"] == {
+        "n": "how many (pieces); allowed: 1 to 9",
+        "first_sum": "The sum is 7.25 nats (as here).",
+    }
+    assert record["figures"] == {
+        "first-line": {"file": "figures/first-line.svg", "caption": "Up to 7.2."}
+    }
+    assert (tmp_path / "out" / "figures" / "first-line.svg").read_text().startswith("<svg")
+    assert record["warnings"] == ["cell 4: mind the gap"], "a run goes on, and says it"
+    told = record["provenance"]
+    assert told["python"] == platform.python_version() and told["torch"][0].isdigit()
+    assert told["commit"] == "unknown" and told["version"][0].isdigit()
     assert record["parameters"] == {"n": 7}
     assert [f["verdict"] for f in record["verdicts"]] == ["disagrees"]
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == record
     page = (tmp_path / "out" / "html" / "book" / "first.html").read_text()
     assert "n is 7" in page
+    assert "A run of this chapter" in page and "instead of" in page
     notebook = nbformat.read(tmp_path / "out" / "first.ipynb", 4)
     injected = [c for c in notebook.cells if "injected-parameters" in c.metadata.get("tags", [])]
     assert len(injected) == 1 and "n = 7" in injected[0].source
@@ -181,10 +232,58 @@ def test_the_repositorys_address_is_set_in_one_place(small):
         and found["repository"]["path_to_book"] == "_sources"
     )
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# T")])
-    with_setup = render.with_setup(notebook, "https://example.org/owner/name")
+    assert render.address(found, small) == "git+https://example.org/owner/name"
+    with_setup = render.with_setup(notebook, render.address(found, small))
     assert "git+https://example.org/owner/name" in with_setup.cells[0].source
     compile(with_setup.cells[0].source, "setup", "exec")
     nbformat.validate(with_setup)
+    without = render.with_setup(notebook, "").cells[0].source
+    exec(without, {})  # the library is here: nothing to say
+    with pytest.raises(ModuleNotFoundError, match="pip install PATH_OF_ITS_REPOSITORY"):
+        exec(without.replace('"unlearning"', '"unlearning_of_nobody"'), {})
+
+
+def test_pages_tell_their_edition(tmp_path):
+    def git(*words):
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    (tmp_path / "pyproject.toml").write_text("[project]\nversion = '1.2.3'\n")
+    assert edition(tmp_path) == Edition("1.2.3", "", "", False)
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-q", "-m", "all", "--date", "2020-02-02T00:00:00Z")
+    clean = edition(tmp_path)
+    assert re.fullmatch("[0-9a-f]{40}", clean.commit) and not clean.modified
+    assert re.fullmatch(r"Version 1\.2\.3, commit \w{7} of 20\d\d-\d\d-\d\d", clean.told())
+    config = {
+        "repository": {"url": "https://example.org/a/b"},
+        "html": {"extra_footer": "<p>F</p>"},
+    }
+    assert render.address(config, tmp_path) == f"git+https://example.org/a/b@{clean.commit}"
+    (tmp_path / "more").write_text("")
+    assert edition(tmp_path).modified and edition(tmp_path).told().endswith(", modified")
+    assert render.address(config, tmp_path) == "git+https://example.org/a/b", "no commit holds it"
+    footer = render.with_edition(config, clean)["html"]["extra_footer"]
+    assert footer.startswith("<p>F</p>") and clean.commit[:7] in footer
+    (tmp_path / "inner").mkdir()
+    assert edition(tmp_path / "inner").commit == "", "a folder in somebody else's repository"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("see [the maps](cut.ipynb) and [b](cut-parameters)", "see the maps and b"),
+        ("from {eq}`cut-eq-one` and {numref}`Figure %s <cut-first>`", "from *cut* and Figure %s"),
+        ("{prf:ref}`cut-theorem`, {doc}`cut`", "*cut*, *cut*"),
+        ("[a](cut.ipynb#part), [b](#cut-x), {doc}`this <cut>`", "a, b, this"),
+        ("[kept](cut_not.ipynb), {eq}`kept-cut-eq`, [c](kept-cut)", None),
+        ("a cut-off and `cut.ipynb` in words, [x](https://a.org/cut.html)", None),
+    ],
+)
+def test_links_to_chapters_that_were_cut_are_words(text, left):
+    assert render.unlinked(text, {"cut", "other"}) == (text if left is None else left)
+    assert render.unlinked(text, set()) == text
 
 
 def command(*arguments):

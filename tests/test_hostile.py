@@ -285,6 +285,32 @@ def test_values_on_the_command_line_that_are_refused(value: str, ends: Callable,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["run", "question", "-p", "rate", "1", "-p", "rate", "2"], "-p rate is given twice"),
+        (["run", "question", "--out", "a", "--out", "b"], "--out is given twice"),
+        (["sweep", "question", "-p", "rate=1,2", "--out=a", "--out=b"], "--out is given twice"),
+        (
+            ["experiment", "--preset", "smoke", "--method", "ga", "--method", "gda"],
+            "--method is given twice: give it once, with all its values after it",
+        ),
+        (["experiment", "--preset", "smoke", "--preset", "laptop"], "--preset is given twice"),
+        (["experiment", "--preset", "smoke", "--seed", "1", "--seed", "1"], "--seed is given"),
+        (["pack", "--from", "a", "--from", "b"], "--from is given twice"),
+        (["build", "--timeout", "3", "--timeout", "4"], "--timeout is given twice"),
+    ],
+)
+def test_a_second_value_never_replaces_the_first(words, told: str, ends: Callable):
+    ends(2, words, told)
+
+
+@pytest.mark.parametrize("value", ["-5,-10", "-5", "-.5", "-1e-3,2", "[-5,-10]", "-inf", "-NaN"])
+def test_values_that_begin_with_a_minus_sign_are_values(value: str, ends: Callable, tmp_path: Path):
+    told = "a finite number" if value[1:].isalpha() else "models = 'x' is not allowed"
+    ends(2, ["run", "traps", "-p", "broken", value, "-p", "models", "x"], told)
+
+
 def test_a_number_of_too_many_digits_is_refused_as_a_python_value_too():
     with pytest.raises(Refused, match="steps = a int of too many digits"):
         values.coerce(PARAMETERS[1], 10**5000)
@@ -798,6 +824,8 @@ def test_missing_evidence_is_an_error_not_a_smaller_experiment(tmp_path: Path):
         (["--models", "2"], "give at least 3 --models, not 2"),
         (["--models", "2", "--forget-set", "pc2-top-5"], "give at least 3 --models, not 2"),
         (["--time-budget", "nan"], "a time budget of nan"),
+        (["--seed", "-1"], "seed -1: give a whole number from 0"),
+        (["--seed", "9" * 30], "give a whole number from 0"),
         (["--time-budget", "-1"], "a time budget of -1"),
         (["--time-budget", "inf"], "a time budget of inf"),
         (["--workers", "1000000000"], "give 1 to 1024"),
@@ -1407,7 +1435,6 @@ ENDS = [
     ),
     ("while True:\n    pass", "not finished after 2 s; --timeout gives it more"),
     ("raise ValueError('a\\n' + 'b' * 100_000)", "ValueError: a bbb"),
-    ("import sys\nprint('x' * 100_000, file=sys.stderr)", "wrote to stderr: xxx"),
     ("print('\\x1b[31m'); raise KeyError('\\x1b[31m')", "KeyError"),
     ("import input_that_is_not_there", "ModuleNotFoundError"),
     ("input()", "StdinNotImplementedError"),
@@ -1433,6 +1460,81 @@ def test_a_chapter_that_cannot_go_on_is_named_with_its_cell(
     assert second == f"what was written is in {tmp_path.resolve()}/out.part"
     assert (tmp_path / "out.part/toy.ipynb").exists() and not (tmp_path / "out").exists()
     assert alive(mark) == []
+
+
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on, tmp_path is no temporary folder: only its folder `temporary` is."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+
+
+WRITES = """
+import os, pathlib, shutil, tempfile
+root = pathlib.Path({root!r})
+pathlib.Path("mine.txt").write_text("allowed")
+tempfile.NamedTemporaryFile().close()
+changes = [
+    lambda: (root / "results/zz.jsonl").write_text("{{}}"),
+    lambda: (root / "_toc.yml").open("a"),
+    lambda: os.remove(root / "requirements.txt"),
+    lambda: os.rename("mine.txt", root / "mine.txt"),
+    lambda: shutil.rmtree(root / "results"),
+    lambda: (root / "results/new").mkdir(),
+]
+refused = []
+for change in changes:
+    try:
+        change()
+    except PermissionError as error:
+        refused.append(error)
+print(len(refused), "of", len(changes), "refused")
+raise refused[0]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["run", "build"])
+def test_a_chapter_writes_in_its_own_folders_only(way, small, tmp_path, monkeypatch):
+    before = {path: path.read_bytes() for path in small.rglob("*") if path.is_file()}
+    outside(tmp_path, monkeypatch)
+    code = WRITES.format(root=str(small))
+    chapter(small / "book", "n: int = 2  # how many [1, 9]", code)
+    before[small / "book/toy.py"] = (small / "book/toy.py").read_bytes()
+    with pytest.raises(Failed, match="PermissionError: .*a chapter writes in the folder it runs"):
+        single.run("toy", {}, tmp_path / "out", root=small) if way == "run" else book.build(small)
+    failed = tmp_path / "out.part/toy.ipynb" if way == "run" else small / "_build/failed/toy.ipynb"
+    assert "6 of 6 refused" in failed.read_text()
+    assert {
+        path: path.read_bytes()
+        for path in small.rglob("*")
+        if path.is_file() and "_build" not in path.parts and "__pycache__" not in path.parts
+    } == before
+
+
+@pytest.mark.slow
+def test_a_warning_fails_the_book_and_is_named_by_a_run(small: Path, tmp_path: Path):
+    code = "import gc\n\n\ndef leak():\n    open('x', 'w')\n\n\nleak()\ngc.collect()\nprint(n)"
+    chapter(small / "book", "n: int = 2  # how many [1, 9]", code)
+    with pytest.raises(Failed, match="toy, cell 3 .* wrote to stderr: .*ResourceWarning"):
+        book.build(small)
+    record = single.run("toy", {}, tmp_path / "out", root=small)
+    assert (
+        len(record["warnings"]) == 1 and "ResourceWarning: unclosed file" in record["warnings"][0]
+    )
+    assert (tmp_path / "out/html/book/toy.html").exists()
+
+
+@pytest.mark.slow
+def test_what_a_chapter_shouts_is_cut(small: Path, tmp_path: Path):
+    code = "import sys\nprint('x' * 100_000, file=sys.stderr)"
+    chapter(small / "book", "n: int = 2  # how many [1, 9]", code)
+    with pytest.raises(Failed) as caught:
+        book.build(small)
+    first = lines(caught.value).splitlines()[0]
+    assert "cell 3 (import sys) wrote to stderr: xxx" in first and one_clear_line(first)
+    record = single.run("toy", {}, tmp_path / "out", root=small)
+    assert one_clear_line(record["warnings"][0])
 
 
 @needs_proc

@@ -64,7 +64,9 @@ def test_page(opened, book, name):
         href = page.locator("a.btn-download-source-button").first.get_attribute("href")
         notebook = nbformat.read((book / unquote(href)).resolve(), 4)
         assert all(
-            c.execution_count for c in notebook.cells if c.cell_type == "code" and c.source.strip()
+            c.execution_count
+            for c in notebook.cells
+            if c.cell_type == "code" and c.source.strip() and c.id != "setup"
         ), "executed"
     fits_a_phone(page)
     page.set_viewport_size({"width": 1280, "height": 900})
@@ -103,6 +105,46 @@ def move_sliders(page):
         page.keyboard.press("End" if bar.input_value() != bar.get_attribute("max") else "Home")
         assert out.text_content() != before
         assert box.locator("[data-label]:visible").count() == 1
+
+
+TOUCHED = (
+    "article summary, article button, article select, article input[type=range], .bd-header-article button, "
+    ".bd-header-article a, .prev-next-footer a"
+)
+
+
+@pytest.mark.parametrize("name", ["home", "toy_minima", "verdicts"])  # a question, sliders, tables
+def test_a_finger_hits_what_it_aims_at_and_sees_where_a_table_goes_on(book, chromium, name):
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
+    )
+    page = context.new_page()
+    page.goto((book / f"{name}.html").as_uri(), wait_until="load")
+    sides = page.evaluate(
+        """selector => [...document.querySelectorAll(selector)].map(e => e.getBoundingClientRect())
+        .filter(r => r.width).map(r => Math.min(r.width, r.height))""",
+        TOUCHED,
+    )
+    assert len(sides) >= 6 and min(sides) >= 43.5, f"smallest: {min(sides)} px"
+    hidden = page.evaluate(
+        """() => [...document.querySelectorAll('.rows')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e =>
+        [getComputedStyle(e).backgroundAttachment, ...[...e.querySelectorAll('table, tr:first-child, td')].map(
+        c => getComputedStyle(c).backgroundColor)])"""
+    )
+    assert hidden or name != "verdicts", "a wide table"
+    for attachment, *colours in hidden:
+        assert "local" in attachment and "scroll" in attachment
+        assert not [c for c in colours if c.startswith("rgb(")], "an opaque cell hides the shadow"
+    context.close()
+
+
+def test_every_page_tells_its_licence_its_paper_and_its_edition(book):
+    for path in book.glob("*.html"):
+        text = path.read_text()
+        for told in ("CC BY 4.0", "https://arxiv.org/abs/2509.26427", 'class="edition">Version '):
+            assert told in text, f"{told} on {path.name}"
+    references = (book / "references.html").read_text()
+    assert "https://doi.org/10.48550/arXiv.2509.26427" in references
 
 
 def test_some_pages_have_sliders(book):

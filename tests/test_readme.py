@@ -1,9 +1,17 @@
 """The README's words that could go stale: the verdicts it lists, the commands it names, its length."""
 
 import re
+import shlex
 import subprocess
 import sys
+import tomllib
 
+import pytest
+import yaml
+
+from unlearning.__main__ import COMMANDS, _parser, _with_minus
+from unlearning.build import chapters, sweep_points
+from unlearning.experiment import runner
 from unlearning.files import ROOT
 from unlearning.page import ledger
 from unlearning.page.claims import CLAIMS
@@ -29,6 +37,75 @@ def test_the_commands_exist():
         )
         assert ran.returncode == 0
     assert lines
+
+
+PLACEHOLDER = re.compile(r"…|\$|^[A-Z]+[),.]*$|^\.\.\.$|^i/n$")
+
+
+def documented() -> list[tuple[str, list[str]]]:
+    """Every command that a text for people names: (file, the words after `unlearning`)."""
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("book/*.md"), *ROOT.glob("book/*.py")]
+    found = []
+    for path in sorted([*texts, *ROOT.glob("results/**/*.md")]):
+        text = path.read_text()
+        if path.suffix == ".py" and path.parent.name == "book":
+            text = "\n".join(line[2:] for line in text.splitlines() if line[:2] == "# ")
+        text = re.sub(r"(?<!`)`[^`]+`(?!`)", lambda quoted: " ".join(quoted[0].split()), text)
+        for line in re.findall(
+            rf"(?m)(?:^ *|[`/]|-m )unlearning ((?:{'|'.join(COMMANDS)})\b[^`#\n]*)", text
+        ):
+            line = re.split(r"\s{3,}|; |\)", line)[0]  # what it does stands beside it
+            found.append((path.name, shlex.split(line) if line.count('"') % 2 == 0 else []))
+    return found
+
+
+@pytest.mark.parametrize(("file", "words"), documented())
+def test_every_documented_command_is_accepted(file, words):
+    """Parsed as the command line, with names, values and choices checked as before a run; nothing runs."""
+    if len(words) < 2 or any(PLACEHOLDER.search(word) for word in words):
+        return  # the command exists
+    arguments = _parser(words[0]).parse_args(_with_minus(words))
+    if words[0] == "run":
+        chapters.overrides(chapters.path_of(arguments.chapter), dict(arguments.pairs))
+    elif words[0] == "params":
+        chapters.path_of(arguments.chapter)
+    elif words[0] == "sweep":
+        known = chapters.parameters(chapters.path_of(arguments.chapter))
+        sweep_points.points(arguments.chapter, known, arguments.axes)
+    elif words[0] == "experiment":
+        runner.chosen(arguments)
+
+
+def test_the_reader_of_commands_sees_them():
+    found = documented()
+    assert ("README.md", ["run", "one_dimension", "-p", "lam", "0.02"]) in found
+    assert len([words for _, words in found if words[:1] == ["run"]]) >= len(chapters.in_toc())
+    assert any(words[:1] == ["restore"] for _, words in found), "a command on two lines"
+
+
+def test_every_road_to_an_environment_names_versions_that_are_tried():
+    """CI's matrix holds the oldest Python that the package allows and the one that conda brings."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    tried = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())["jobs"]["test"]
+    versions = tried["strategy"]["matrix"]["python-version"]
+    assert project["requires-python"] == f">={versions[0]}" and "3.13" in versions
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    assert conda[0].removeprefix("python=") in versions
+    assert conda[-1] == {"pip": ["-r requirements.txt", "-e ."]}
+    pinned = (ROOT / "requirements.txt").read_text()
+    cpu = subprocess.run(
+        ["make", "-n", "TORCH_INDEX=https://example.org/cpu", "-W", "pyproject.toml", ".venv/installed"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    recipe = re.search(r"sed -E '([^']+)'", cpu)[0]
+    left = subprocess.run(
+        ["bash", "-c", f"{recipe}"], input=pinned, capture_output=True, text=True, check=True
+    ).stdout
+    assert re.findall(r"^(?:torch|torchvision)==.*", left, re.M) == [
+        f"{line}+cpu" for line in re.findall(r"^(?:torch|torchvision)==\S+", pinned, re.M)
+    ]
+    assert not re.search(r"^(nvidia|cuda|triton)", left, re.M) and "--extra-index-url" in cpu
+    assert len(left.splitlines()) > 100, "and nothing else is left out"
 
 
 def test_one_screen():

@@ -131,6 +131,9 @@ def test_latest_and_collect(tmp_path: Path):
     ]
     assert results.collect(tmp_path, forget_set="set1")[0]["value"] == 1
     assert results.collect(tmp_path, method="gda") == []
+    results.append(tmp_path / "d.jsonl", RECORD | {"value": 7, "seed": 5})
+    assert len(results.collect(tmp_path)) == 4, "another seed is another experiment"
+    assert [r["value"] for r in results.collect(tmp_path, seed=5)] == [7]
 
 
 def test_identity_ignores_the_order_of_settings():

@@ -21,6 +21,7 @@ import argparse
 import importlib
 import io
 import os
+import re
 import sys
 
 from unlearning.errors import Failed, Refused, lines, one_line
@@ -76,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     argv = sys.argv[1:] if argv is None else argv
     try:
-        arguments = _parser("".join(argv[:1])).parse_args(argv)
+        arguments = _parser("".join(argv[:1])).parse_args(_with_minus(argv))
         return arguments.action(arguments)
     except Refused as error:
         return _ended(2, one_line(error))
@@ -99,6 +100,26 @@ def _ended(status: int, told: str) -> int:
     return status
 
 
+class _Once(argparse.Action):
+    """The value of an option, given at most once: a second one would silently replace the first."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        if option_string and getattr(self, "given", False):
+            several = ", with all its values after it" if self.nargs == "+" else ""
+            raise Refused(f"{option_string} is given twice: give it once{several}")
+        self.given = True
+        setattr(namespace, self.dest, values)
+
+
+def _with_minus(argv: list[str]) -> list[str]:
+    """The words; a value of -p that begins with a minus sign gets a space before it, or it would count as an option."""
+    known = re.compile(r"-(\.?\d|inf|nan)", re.IGNORECASE)
+    return [
+        f" {word}" if at > 1 and argv[at - 2] == "-p" and known.match(word) else word
+        for at, word in enumerate(argv)
+    ]
+
+
 def _parser(asked: str) -> argparse.ArgumentParser:
     """All commands; only the one asked for is imported and has options."""
     parser = argparse.ArgumentParser(
@@ -109,6 +130,7 @@ def _parser(asked: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=told)
         if asked == name:
             module = importlib.import_module(room)
+            command.register("action", None, _Once)
             module.add_arguments(command)
             command.set_defaults(action=module.main)
     return parser

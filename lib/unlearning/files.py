@@ -19,7 +19,14 @@ from filelock import FileLock, Timeout
 
 from unlearning.errors import Failed, Refused
 
-ROOT = Path(__file__).resolve().parents[2]  # of the repository: book/, _toc.yml, results/
+CLONE = Path(__file__).resolve().parents[2]  # of the repository: book/, _toc.yml, results/
+COPY = (
+    Path(__file__).resolve().parent / "repository"
+)  # what an installed package took along from it (setup.py)
+ROOT = COPY if COPY.exists() else CLONE
+# What pages train is kept here. Beside the notebook where the package is installed, or where UNLEARNING_BUILD says.
+KEPT = Path(os.environ.get("UNLEARNING_BUILD") or "_build").absolute()
+BUILD = KEPT if COPY.exists() else CLONE / "_build"
 LIMIT = 4 << 30  # bytes read of one file at most, and of the arrays in it
 SHA = "sha256"  # name of the checksum in what is written here
 

@@ -17,7 +17,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from unlearning.build import chapters
-from unlearning.build.single import contents
+from unlearning.build.record import contents, plain
 from unlearning.errors import Failed, Refused
 from unlearning.files import ROOT, write_whole
 
@@ -37,7 +37,7 @@ def figures_of(name: str, executed: NotebookNode) -> dict[str, tuple[str, str]]:
         if told and panels:
             found[told.get("name", f"{name}-{len(found) + 1}")] = (
                 _card(panels),
-                _plain(told["caption"], glued),
+                plain(told["caption"], glued),
             )
     return found
 
@@ -71,17 +71,6 @@ def _card(panels: list[str]) -> str:
     body = "".join(parts).replace("var(--pst-color-background, Canvas)", "#fff")
     white = '<rect width="100%" height="100%" fill="#fff"/>'
     return f'<svg {size} {spaces} color="#222">{white}{body}</svg>\n'
-
-
-def _plain(caption: str, glued: dict) -> str:
-    """A caption without roles: glued numbers in place, references by their names."""
-
-    def number(found: re.Match) -> str:
-        key, _, form = found[1].partition(":")
-        return format(glued[key], form) if key in glued else found[1]
-
-    caption = re.sub(r"\{glue:text\}`([^`]+)`", number, caption)
-    return re.sub(r"\{[\w:]+\}`([^`<]*?)\s*(?:<[^`]*>)?`", r"\1", caption)
 
 
 def pngs(svgs: dict[str, str], browser: str) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ import yaml
 from nbformat import NotebookNode
 
 from unlearning.build.chapters import settings
+from unlearning.build.edition import Edition, edition
 from unlearning.errors import Failed, Refused
 from unlearning.files import ROOT, write_whole
 
@@ -28,18 +29,22 @@ def stage(executed: dict[str, NotebookNode], root: Path, folder: Path, strict: b
         folder / "book",
         ignore=shutil.ignore_patterns("*.py", "*.ipynb", "__pycache__"),
     )
-    config = configuration(root)
+    config = with_edition(configuration(root), edition(root))
     (folder / "_config.yml").write_text(yaml.safe_dump(config))
     toc = settings(root / "_toc.yml")
-    if not strict:
+    chapters = {path.stem for path in (root / "book").glob("*.py")}
+    if strict:
+        absent = chapters - set(executed)
+        executed = {name: without_links(notebook, absent) for name, notebook in executed.items()}
+        for path in (folder / "book").glob("*.md"):
+            path.write_text(unlinked(path.read_text(), absent))
+    else:
         toc = {"format": toc["format"], "root": f"book/{next(iter(executed))}"}
         executed = {name: with_references(notebook) for name, notebook in executed.items()}
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
+    source = address(config, root)
     for name, notebook in executed.items():
-        save(
-            with_setup(notebook, config.get("repository", {}).get("url")),
-            folder / "book" / f"{name}.ipynb",
-        )
+        save(with_setup(notebook, source), folder / "book" / f"{name}.ipynb")
     return folder
 
 
@@ -120,20 +125,68 @@ def configuration(root: Path = ROOT) -> dict:
     return config
 
 
-def with_setup(notebook: NotebookNode, repository: str | None) -> NotebookNode:
-    """The notebook with a first cell that installs this library where it is missing (Colab); none without an address.
+def with_edition(config: dict, found: Edition) -> dict:
+    """The configuration with a footer that names the edition: version, commit and date on every page."""
+    html = config["html"]
+    footer = f'{html.get("extra_footer", "")}<p class="edition">{found.told()}.</p>'
+    return {**config, "html": {**html, "extra_footer": footer}}
 
-    The cell is not rendered on the page; it is there for readers who download the notebook or open it elsewhere.
+
+def address(config: dict, root: Path) -> str:
+    """What pip installs the library from, at the commit the pages are made from; "" without a repository's address."""
+    url, found = config.get("repository", {}).get("url"), edition(root)
+    exact = f"@{found.commit}" if found.commit and not found.modified else ""
+    return f"git+{url}{exact}" if url else ""
+
+
+def with_setup(notebook: NotebookNode, source: str) -> NotebookNode:
+    """The notebook with a first cell that installs this library where it is missing (Colab), from `source`.
+
+    Without a source the cell says what to do. It is not rendered on the page; it is there for readers who download the
+    notebook or open it elsewhere.
     """
-    if not repository:
-        return notebook
+    install = (
+        f'subprocess.run([sys.executable, "-m", "pip", "install", "-q", "{source}"], check=True)'
+    )
+    advice = 'raise ModuleNotFoundError("install the book\'s library first: pip install PATH_OF_ITS_REPOSITORY") from None'
     code = (
         "import importlib.util\nimport subprocess\nimport sys\n\n"
-        'if importlib.util.find_spec("unlearning") is None:  # not in the book\'s own environment: install its library\n'
-        f'    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "git+{repository}"], check=True)'
+        'if importlib.util.find_spec("unlearning") is None:  # not in the book\'s own environment\n'
+        f"    {install if source else advice}"
     )
     cell = nbformat.v4.new_code_cell(code, metadata={"tags": ["remove-cell"]}, id="setup")
     return nbformat.from_dict({**notebook, "cells": [cell, *notebook.cells]})
+
+
+def without_links(notebook: NotebookNode, absent: set[str]) -> NotebookNode:
+    """The notebook in whose texts and captions nothing links to the chapters `absent`, which were cut from the book."""
+    if not absent:
+        return notebook
+    cells = []
+    for cell in notebook.cells:
+        told = cell.metadata.get("mystnb", {}).get("figure", {})
+        if cell.cell_type == "markdown":
+            cell = {**cell, "source": unlinked(cell.source, absent)}
+        elif "caption" in told:
+            figure = {**told, "caption": unlinked(told["caption"], absent)}
+            more = {**cell.metadata, "mystnb": {**cell.metadata["mystnb"], "figure": figure}}
+            cell = {**cell, "metadata": more}
+        cells.append(cell)
+    return nbformat.from_dict({**notebook, "cells": cells})
+
+
+def unlinked(text: str, absent: set[str]) -> str:
+    """A text in which links and references to chapters `absent`, or to labels in them, are their words alone.
+
+    A reference without words of its own becomes the chapter's name. Labels begin with the name of their chapter.
+    """
+    if not absent:
+        return text
+    name = "|".join(sorted(absent, key=len, reverse=True))
+    target = rf"#?(?:{name})(?:\.ipynb|\.html|\.md|(?=[-#)>`]))[^)>`\s]*"
+    text = re.sub(rf"\[([^\]]*)\]\({target}\)", r"\1", text)
+    text = re.sub(rf"\{{[\w:]+\}}`([^`<]+?)\s*<{target}>`", r"\1", text)
+    return re.sub(rf"\{{(?:eq|ref|numref|doc|prf:ref)\}}`({name})(?:-[^`]*)?`", r"*\1*", text)
 
 
 def with_references(notebook: NotebookNode) -> NotebookNode:

@@ -1,7 +1,6 @@
 """One chapter with other parameters (`unlearning run`), and the README's picture."""
 
 import argparse
-import ast
 import json
 import re
 import tempfile
@@ -14,6 +13,7 @@ from nbformat import NotebookNode
 
 from unlearning.build import chapters
 from unlearning.build.book import Progress
+from unlearning.build.edition import edition, provenance
 from unlearning.build.execute import (
     TIMEOUT,
     ChapterFailed,
@@ -22,10 +22,12 @@ from unlearning.build.execute import (
     execute,
     prepare_environment,
 )
+from unlearning.build.figure_pack import figures_of
+from unlearning.build.record import contents, meanings, pictures, warned
 from unlearning.build.render import configuration, render, save, stage
 from unlearning.build.values import read_values
+from unlearning.errors import Refused
 from unlearning.files import ROOT, new_folder, numbered
-from unlearning.page import ledger
 
 STARTS = 3  # attempts to start a kernel
 
@@ -52,11 +54,10 @@ def run(
     ):
         prepare_environment(Path(scratch))
         parameters = chapters.defaults(name, root) | values
-        done, record = carry_out(name, notebook, parameters, values, part, progress.cell, timeout)
-        for at, picture in enumerate(pictures(done), 1):
-            (part / "figures").mkdir(exist_ok=True)
-            (part / "figures" / f"{at:02d}.svg").write_text(picture)
-        page(name, with_banner(done, name, values, root), root, Path(scratch)).rename(part / "html")
+        done, record = carry_out(
+            name, notebook, parameters, values, part, root, progress.cell, timeout
+        )
+        page(name, done, parameters, root, Path(scratch)).rename(part / "html")
     return record
 
 
@@ -66,13 +67,16 @@ def carry_out(
     parameters: dict[str, object],
     values: dict[str, object],
     folder: Path,
+    root: Path = ROOT,
     report: Callable[[str], None] = lambda name: None,
     timeout: float = TIMEOUT,
 ) -> tuple[NotebookNode, dict]:
-    """Execute a chapter in `folder`, write NAME.ipynb and results.json there; return the notebook and the record.
+    """Execute a chapter in `folder`; write NAME.ipynb, figures/ and results.json; return the notebook and the record.
 
     parameters: all of them; values: those that differ from the defaults; report(name) is called before each code cell;
-    timeout: seconds for the chapter. Raises ChapterFailed as `execute` does; what ran is then in NAME.ipynb.
+    timeout: seconds for the chapter. The record: chapter, parameters, numbers, verdicts; `meaning` of parameters and
+    numbers, with units; figures (name -> file, caption); warnings of cells; provenance. Raises ChapterFailed as
+    `execute` does; what ran is then in NAME.ipynb.
     """
     try:
         done = _started(name, notebook, values, folder, report, timeout)
@@ -81,8 +85,23 @@ def carry_out(
         raise
     save(done, folder / f"{name}.ipynb")
     record = {"chapter": name, "parameters": parameters, **contents(name, done)}
+    known = chapters.parameters(chapters.path_of(name, root))
+    record["meaning"] = meanings(done, record["numbers"], known)
+    record["figures"] = _figures(name, done, folder)
+    record |= {"warnings": warned(done), "provenance": provenance(root)}
     (folder / "results.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return done, record
+
+
+def _figures(name: str, executed: NotebookNode, folder: Path) -> dict[str, dict[str, str]]:
+    """Writes each figure to folder/figures/NAME.svg: figure's name -> its file and caption."""
+    found = {}
+    for key, (svg, caption) in figures_of(name, executed).items():
+        file = f"figures/{re.sub(r'[^A-Za-z0-9_-]', '_', key)}.svg"
+        (folder / "figures").mkdir(exist_ok=True)
+        (folder / file).write_text(svg)
+        found[key] = {"file": file, "caption": caption}
+    return found
 
 
 def _started(
@@ -102,7 +121,7 @@ def _started(
 
     for left in reversed(range(STARTS)):
         try:
-            return execute(name, notebook, values, folder, began, timeout)
+            return execute(name, notebook, values, folder, began, timeout, strict=False)
         except RuntimeError as error:
             if isinstance(error, ChapterFailed) or begun or not str(error).startswith("Kernel"):
                 raise
@@ -112,60 +131,42 @@ def _started(
 
 
 def with_banner(
-    executed: NotebookNode, name: str, values: dict[str, object], root: Path
+    executed: NotebookNode, parameters: dict[str, object], usual: dict[str, object], told: str
 ) -> NotebookNode:
-    """The notebook with a note below its title that says which values it was run with; none for the defaults.
+    """The notebook with a note below its title: that it is a run, with which values, of which edition (`told`).
 
-    The comments on a page are written for the defaults: whoever reads a page with other values must know.
+    The comments on a page are written for the defaults (`usual`): whoever reads a run must know where it differs.
     """
-    if not values:
-        return executed
-    usual = chapters.defaults(name, root)
-    told = "; ".join(
-        f"`{key} = {value!r}` instead of `{usual[key]!r}`" for key, value in values.items()
+    other = [
+        f"`{key} = {value!r}` instead of `{usual[key]!r}`"
+        for key, value in parameters.items()
+        if key in usual and value != usual[key]
+    ]
+    values = "; ".join(other) + ". The comments were written for the defaults."
+    text = (
+        "```{admonition} A run of this chapter, not a page of the book\n:class: warning\n"
+        f"{values if other else 'Run with the default values.'} {told}.\n```"
     )
-    text = f"```{{admonition}} Run with other values\n:class: warning\n{told}. The comments were written for the defaults.\n```"
-    note = nbformat.v4.new_markdown_cell(text, id="other-values")
+    note = nbformat.v4.new_markdown_cell(text, id="run")
     return nbformat.from_dict({**executed, "cells": [executed.cells[0], note, *executed.cells[1:]]})
 
 
-def page(name: str, executed: NotebookNode, root: Path, scratch: Path) -> Path:
-    """The folder of HTML pages of one executed chapter, rendered below `scratch`. Raises Failed."""
-    staged = stage({name: executed}, root, scratch / "stage", strict=False)
+def page(
+    name: str, executed: NotebookNode, parameters: dict[str, object], root: Path, scratch: Path
+) -> Path:
+    """The folder of HTML pages of one executed chapter, rendered below `scratch`. Raises Failed.
+
+    parameters: those that it was executed with; the page says which differ from the defaults.
+    """
+    usual, told = chapters.defaults(name, root), edition(root).told()
+    noted = with_banner(executed, parameters, usual, told)
+    staged = stage({name: noted}, root, scratch / "stage", strict=False)
     return render(staged, strict=False)
 
 
 def code_cells(notebook: NotebookNode) -> int:
     """Number of code cells."""
     return len([cell for cell in notebook.cells if cell.cell_type == "code"])
-
-
-def contents(name: str, executed: NotebookNode) -> dict:
-    """The numbers of an executed chapter: glued values by name, verdicts and errata."""
-    glued = {}
-    for cell in executed.cells:
-        for output in cell.get("outputs", []):
-            book = output.get("metadata", {}).get("scrapbook", {})
-            if "name" in book:
-                text = next(v for k, v in output.data.items() if k.endswith("text/plain"))
-                try:
-                    glued[book["name"]] = ast.literal_eval(text)
-                except (ValueError, SyntaxError):
-                    glued[book["name"]] = text
-    return {"numbers": glued, "verdicts": ledger.facts(name, executed)}
-
-
-def pictures(executed: NotebookNode) -> list[str]:
-    """All SVG panels of an executed chapter, in order, each a document of its own."""
-    outputs = (
-        o
-        for cell in executed.cells
-        for o in cell.get("outputs", [])
-        if "text/html" in o.get("data", {})
-    )
-    return [
-        svg for o in outputs for svg in re.findall(r"<svg.*?</svg>", o.data["text/html"], re.DOTALL)
-    ]
 
 
 def overview(root: Path = ROOT) -> Path:
@@ -219,8 +220,13 @@ def main(arguments: argparse.Namespace) -> int:
     values: dict[str, object] = {}
     for file in arguments.files:
         values |= read_values(Path(file))
-    for name, value in arguments.pairs:  # the command line wins over files
-        values[name] = value
+    names = [name for name, _ in arguments.pairs]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise Refused(f"-p {twice[0]} is given twice: give each parameter one value")
+    # The command line wins over files; a minus sign came with a space, so that it is not taken for an option.
+    values |= {
+        name: value[1:] if value.startswith(" -") else value for name, value in arguments.pairs
+    }
     source, timeout = chapters.path_of(arguments.chapter), checked_timeout(arguments.timeout)
     out = Path(arguments.out) if arguments.out else numbered(Path("runs"), source.stem)
     try:
@@ -229,6 +235,8 @@ def main(arguments: argparse.Namespace) -> int:
         if not arguments.out:
             with suppress(OSError):  # the number is free again if nothing came of it
                 out.rmdir()
+    for line in record["warnings"]:
+        print(f"warned in {line}")
     for fact in record["verdicts"]:
         print(f"{fact['id']}: {fact['verdict']}")
     print(f"{out}/{source.stem}.ipynb, {out}/html/book/{source.stem}.html, {out}/results.json")

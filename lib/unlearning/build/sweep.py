@@ -31,7 +31,7 @@ import nbformat
 import psutil
 from nbformat import NotebookNode
 
-from unlearning.build import chapters, keys, single, sweep_index, sweep_points
+from unlearning.build import chapters, keys, record, single, sweep_index, sweep_points
 from unlearning.build.execute import ChapterFailed, prepare_environment
 from unlearning.build.sweep_index import Run
 from unlearning.build.values import Parameter
@@ -189,8 +189,10 @@ def _execute(chapter: Chapter, parameters: dict[str, object], part: Path) -> Non
     """Run the cells in the folder `part`; leaves results.json and a thumbnail there, or failure.json."""
     values = {k: v for k, v in parameters.items() if v != chapter.defaults[k]}
     try:
-        done, _ = single.carry_out(chapter.name, chapter.notebook, parameters, values, part)
-        pictures = single.pictures(done)
+        done, _ = single.carry_out(
+            chapter.name, chapter.notebook, parameters, values, part, chapter.root
+        )
+        pictures = record.pictures(done)
         small = sweep_index.thumbnail(pictures[0]) if pictures else ""
         (part / "thumbnail.svg").write_text(small)
     except ChapterFailed as error:
@@ -211,7 +213,8 @@ def _add_page(work: Work, part: Path, scratch: Path) -> str:
     scratch.mkdir()
     try:
         executed = nbformat.read(part / f"{name}.ipynb", 4)
-        html = single.page(name, executed, work.chapter.root, scratch)
+        told = json.loads((part / "results.json").read_text())
+        html = single.page(name, executed, told["parameters"], work.chapter.root, scratch)
     except Failed as error:
         return one_line(error)
     with only_one(work.out / "_static", wait=True):

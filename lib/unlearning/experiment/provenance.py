@@ -61,8 +61,8 @@ def provenance(device: str) -> dict[str, str | bool]:
 
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine()
     return {
-        "commit": _git(PACKAGE, "rev-parse", "HEAD") or "unknown",
-        "modified": bool(_git(PACKAGE, "status", "--porcelain", "--", str(PACKAGE))),
+        "commit": git(PACKAGE, "rev-parse", "HEAD") or "unknown",
+        "modified": bool(git(PACKAGE, "status", "--porcelain", "--", str(PACKAGE))),
         "training_code": code_hash(TRAINING_CODE),
         "method_code": code_hash(METHOD_CODE),
         "scoring_code": code_hash(SCORING_CODE),
@@ -87,7 +87,8 @@ def protocol(preset: str) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
-def _git(folder: Path, *arguments: str) -> str:
+def git(folder: Path, *arguments: str) -> str:
+    """What git says of a folder; "" when it is not there or the folder is in no repository."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20

@@ -98,8 +98,8 @@ def identity(record: dict) -> str:
 
 
 def latest(records: Iterable[dict]) -> list[dict]:
-    """The last record of each identity, in order of first appearance."""
-    return list({identity(r): r for r in records}.values())
+    """The last record of each identity and seed, in order of first appearance: another seed replaces nothing."""
+    return list({(identity(r), r.get("seed")): r for r in records}.values())
 
 
 def collect(folder: Path, **wanted: object) -> list[dict]:

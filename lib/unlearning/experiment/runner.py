@@ -244,6 +244,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--epochs", type=int, nargs="+", metavar="E", help="epochs that it hands out (default: 1)")
     add("--models", type=int, metavar="N", help="models in each ensemble")
     add(
+        "--seed",
+        type=int,
+        metavar="S",
+        help="another seed of everything (default: 0): an experiment of its own, in an --out of its own",
+    )
+    add(
         "--time-budget",
         type=float,
         metavar="SECONDS",
@@ -281,7 +287,8 @@ def main(arguments: argparse.Namespace) -> int:
     p = chosen(arguments)
     shard = shards.parsed(arguments.shard, p) if arguments.shard else None
     part = f"-{shard[0]}-of-{shard[1]}" if shard else ""
-    out = Path(arguments.out or f"runs/{p.name}{part}")
+    seed = f"-seed{p.seed}" if p.seed else ""
+    out = Path(arguments.out or f"runs/{p.name}{seed}{part}")
     workers = default_workers(arguments.device) if arguments.workers is None else arguments.workers
     if arguments.dry_run:
         context = replace(open_context(p, out, arguments.data, arguments.device), shard=shard)
@@ -319,6 +326,10 @@ def chosen(arguments: argparse.Namespace) -> Preset:
     p = _with_stages(preset(arguments.preset), arguments)
     if arguments.models is not None:
         p = replace(p, models=preset(p.name, models=arguments.models).models)
+    if arguments.seed is not None:
+        if not 0 <= arguments.seed < 2**31:
+            raise Refused(f"seed {arguments.seed}: give a whole number from 0 to {2**31 - 1}")
+        p = replace(p, seed=arguments.seed)
     if arguments.forget_set:
         p = replace(p, forget_sets=tuple(dict.fromkeys(arguments.forget_set)))
     if arguments.method:

@@ -16,7 +16,7 @@ import torch
 
 from unlearning import estimators
 from unlearning.experiment import layout, presets, results, runner
-from unlearning.files import ROOT
+from unlearning.files import BUILD, ROOT
 from unlearning.klom import DIRECTIONS
 from unlearning.methods import METHODS, Config
 from unlearning.page import criteria
@@ -66,14 +66,17 @@ def live(name: str = "live", models: int = 100, seed: int = 0) -> tuple[layout.C
     p = presets.preset(name, models=models, seed=seed)
     context = layout.open_context(p, ROOT, None, "cpu")
     told = json.dumps([layout.identity(context), models], sort_keys=True)
-    folder = ROOT / "_build" / name / hashlib.sha256(told.encode()).hexdigest()[:12]
+    folder = BUILD / name / hashlib.sha256(told.encode()).hexdigest()[:12]
     records = runner.run(p, folder, report=None, wait=True)
     return replace(context, out=folder), records
 
 
 def recorded(**wanted: object) -> list[dict]:
-    """The latest records of results/ whose fields equal `wanted` (preset="laptop", forget_set="random-10", …)."""
-    return results.collect(ROOT / "results", **wanted)
+    """The latest records of results/ whose fields equal `wanted` (preset="laptop", forget_set="random-10", …).
+
+    Those of seed 0, the presets' own, unless `wanted` asks for another: two seeds are two experiments.
+    """
+    return results.collect(ROOT / "results", **({"seed": 0} | wanted))
 
 
 def table(records: list[dict], direction: str = "oracle_to_unlearned") -> pd.DataFrame:

@@ -6,10 +6,10 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from unlearning.files import ROOT
+from unlearning.files import BUILD
 from unlearning.page.verdicts import KEY, NOT_RUN, SCALES, judge, papers
 
-EXECUTED = ROOT / "_build" / "executed"  # where the build keeps executed chapters
+EXECUTED = BUILD / "executed"  # where the build keeps executed chapters
 
 
 def facts(chapter: str, notebook: NotebookNode) -> list[dict]:
