@@ -112,6 +112,7 @@ def records(context: Context, pack: Pack, start: Path, seconds_retrain: float) -
                 "configuration": {key: v for key, v in told.items() if key != "method"},
                 "epoch": epoch,
                 "models": p.models,
+                "seed": p.seed,
                 "groups": {
                     g: measure.group_scores(phi[:, part], pack.oracle[: p.models, part], context)
                     | estimates.accuracy(hits[:, part], pack.oracle_hits[: p.models, part])
