@@ -9,6 +9,7 @@ import logging
 import math
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -122,14 +123,19 @@ class _Running:
 
 
 def prepare_environment(scratch: Path) -> None:
-    """Set the environment that kernels inherit: the same on every machine, with configuration folders in `scratch`.
+    """Set the environment that kernels inherit: the same on every machine, with a configuration folder in `scratch`.
 
     In these kernels a chapter writes nowhere but where `guard` says.
     """
     os.environ.update(_ENVIRONMENT)
-    for name in ("IPYTHONDIR", "MPLCONFIGDIR"):
-        (scratch / name.lower()).mkdir(parents=True, exist_ok=True)
-        os.environ[name] = str(scratch / name.lower())
+    for name, home in (("IPYTHONDIR", scratch), ("MPLCONFIGDIR", BUILD / "scratch")):
+        (home / name.lower()).mkdir(parents=True, exist_ok=True)
+        os.environ[name] = str(home / name.lower())
+    if not any((BUILD / "scratch" / "mplconfigdir").glob("fontlist-*.json")):
+        # Once for all chapters: a slow machine would warn on the page of the first that draws.
+        subprocess.run(
+            [sys.executable, "-c", "import matplotlib.font_manager"], capture_output=True
+        )
     caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     data = (
         os.environ.get("UNLEARNING_DATA") or scratch
