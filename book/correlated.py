@@ -231,10 +231,9 @@ rng = np.random.default_rng(seed)
 
 def brute_force(problem, starts=25):
     """Stationary points of L_DA that SciPy's root finder meets."""
-    found = [
-        root(lambda w: correlated.gradient(problem, w, "DA") / problem.lam, start)
-        for start in rng.normal(0, 4, (starts, 2))
-    ]
+    slope = lambda w: correlated.gradient(problem, w, "DA")  # noqa: E731
+    found = [root(lambda w: slope(w) / problem.lam, start)
+             for start in rng.normal(0, 4, (starts, 2))]
     return [f.x for f in found if f.success and np.abs(f.fun).max() < 1e-9]
 
 

@@ -207,8 +207,8 @@ with figures.style():
     drawn = panels.threshold((0.01, 0.05, 0.2), ascent)
 figures.show(*drawn, alt=(
     "Left: the threshold rises steeply from zero and flattens below one. "
-    "Right: three nested horns that widen towards cosine one, the one of the smallest "
-    "fraction the largest; all lie below ratio one."))
+    "Right: three nested horns that widen towards cosine one, the one of the "
+    "smallest fraction the largest; all lie below ratio one."))
 
 # %% [markdown]
 # ## A check by retraining

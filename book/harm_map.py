@@ -199,7 +199,8 @@ many = windows.random_problems(np.random.default_rng(seed), problems)
 start, target = correlated.pretrained(many), correlated.oracle(many)
 x_d, y_d = correlated.margins(many, start)
 x_r, y_r = correlated.margins(many, target)
-fall_x, fall_y = correlated.margins(many, -correlated.gradient(many, start, "DA"))
+step = -correlated.gradient(many, start, "DA")
+fall_x, fall_y = correlated.margins(many, step)
 defined = (fall_x <= 0) & (fall_y <= 0) & (x_d <= x_r) & (y_d <= y_r)
 low, high = windows.stopping_window(many)
 window = (many.alpha >= low) & (many.alpha <= high)
@@ -228,10 +229,11 @@ figures.table(pd.DataFrame([
 show_source(certify.Core, certify.prove_cores, certify.available)
 records = ROOT / "results" / "certificates"
 live_z3, live_flint = certify.available("z3"), certify.available("flint")
-cores = certify.prove_cores() if live_z3 else certify.read_cores(records / "cores.json")
+cores = (certify.prove_cores() if live_z3
+         else certify.read_cores(records / "cores.json"))
 print("proved now:" if live_z3 else "no z3 here; from the record:")
 figures.table(pd.DataFrame([(c.name, c.statement, c.result) for c in cores],
-                           columns=["core of", "statement", "result"]))  # fmt: skip
+                           columns=["core of", "statement", "result"]))
 
 # %% [markdown]
 # Second, the map. In **ball arithmetic** (python-flint) a number is an interval that surely contains it; a comparison
@@ -311,16 +313,18 @@ print(contradictions(proved), "contradictions")
 
 # %%
 rows = []
-e, a = np.meshgrid((np.arange(300) + 0.5) / 300, 1.2 * (np.arange(300) + 0.5) / 300)
+places = (np.arange(300) + 0.5) / 300
+e, a = np.meshgrid(places, 1.2 * places)
 for share in fractions:
     for value in sorted({lam, 0.3}):
         cell = problem_at(share, a, value, e)
         low, high = windows.stopping_window(cell)
         explicit = windows.explicit_lower_end(cell), np.minimum(high, 1.0)
-        stated, wider = (windows.paper_window(cell, flag) for flag in (True, False))
+        stated, wider = (windows.paper_window(cell, flag)
+                         for flag in (True, False))
         rows.append((share, value, *(
             f"{np.mean((cell.alpha >= bottom) & (cell.alpha <= top)):.1%}"
-            for bottom, top in (stated, wider, explicit, (low, high)))))  # fmt: skip
+            for bottom, top in (stated, wider, explicit, (low, high)))))
 figures.table(pd.DataFrame(rows, columns=[
     "|F|/|D|", "λ", "as stated", "without α_x", "from κ: ours", "exact: ours",
 ]))  # fmt: skip

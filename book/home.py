@@ -162,8 +162,8 @@ glue("home_ascent_steps", ascent_steps, display=False)
 figures.show(
     panels.histograms(on_f, point), panels.path(path, ascent_steps),
     alt="Left: three histograms of one image's margin; ascent lies between the "
-    "pretrained models and the oracles. Right: the distance to the oracles dips and "
-    "rises for forgotten images and rises for test images.")
+    "pretrained models and the oracles. Right: the distance to the oracles "
+    "dips and rises for forgotten images and rises for test images.")
 
 # %% [markdown]
 # On the forgotten images the distance falls from {glue:text}`home_forget_nothing:.3f` (doing nothing) to
@@ -183,9 +183,8 @@ figures.show(
 # %% mystnb={"figure": {"caption": "The paper's claims C1 to C14 in this build of the book: what was found at the paper's own scale, and on the largest scale on which it could be tested here. The verdict page has the claims in words, the scale, the evidence and the checks.", "name": "home-verdicts"}}
 facts = ledger.collect()
 found = {claim.id: ledger.verdict_of(claim.id, facts) for claim in CLAIMS}
-words = "; ".join(
-    f"{c} {v.paper} at the paper's scale, {v.here} here" for c, v in found.items()
-)
+words = "; ".join(f"{c} {v.paper} at the paper's scale, {v.here} here"
+                  for c, v in found.items())
 figures.show(panels.verdict_strip(found), alt=f"Verdicts: {words}.")
 
 # %% [markdown]

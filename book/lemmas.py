@@ -109,7 +109,8 @@ results["5"] = int(np.sum(short[0] | short[1] | equal)), problems
 fades = 10.0 ** -np.arange(0, 300, 30.0)[:, None]
 far = w0(r / (fades * n_r))  # = |w_R − w_DA| at α = |F|/|R|
 near = np.abs(w0((1 + high) * r / (fades * n_d)) - far)
-results["C1"] = int(np.sum((np.diff(far, axis=0) <= 0).any(0) | (near > 1e-9 * (1 + far)).any(0))), problems
+stands = (np.diff(far, axis=0) <= 0).any(0)  # it must run away
+results["C1"] = int(np.sum(stands | (near > 1e-9 * (1 + far)).any(0))), problems
 results["F"] = int(np.sum((1 + both[0] <= 0) | (1 + both[1] >= 0))), problems
 
 # %% [markdown]
@@ -132,38 +133,58 @@ def solve(p, q, u, v, start):
 eps, share = rng.uniform(0.02, 0.98, problems), rng.uniform(0.001, 1, problems)
 s, t, a = 1 + eps**2, 2 * eps / (1 + eps**2), share * n_r / n_f
 counted = dict.fromkeys(("6", "7", "8", "9", "10", "12"), (0, 0))
+
+# %% [markdown]
+# What the lemmas allow, for all problems at once: the oracle of Lemma 6, both sides of Lemma 7, Lemma 8's upper bounds, and the
+# ends of the ranges of Lemmas 9 and 10.
+
+# %%
+x_r, y_low = w0(c * s), w0(b * share * s)
+y_r, rest = t * x_r, t * y_low
+x_low, y_high = w0(b * (s + 2 * share * eps)), w0(b * (2 * eps + share * s))
+x_high = rest + w0(b * s * np.exp(-rest))
+tops = [np.where(z >= -1 / np.e, w0(z), -np.inf)
+        for z in (c * (s - 2 * eps * a), c * (2 * eps - s * a))]
 alphas9 = np.maximum(n_f**2 / t, n_d * t * n_f) / (n_r * (n_d + n_f))
+y10 = x_r / t * n_f / n_d
+alpha_x = y10 * np.exp(np.minimum(y10, 500)) / (b * s)
+alpha_y = (y_r * np.exp(y_r) / b - 2 * eps) / s
+
+
+def solved(i):
+    """Problem i: trained margins x, y, the oracle's, descent-ascent's."""
+    B, C, e, S, A, al = b[i], c[i], eps[i], s[i], a[i], share[i]
+    starts = ([w0(B * S), y_low[i]], [0.1, 0.1], [1.0, 0.5],
+              [x_r[i], y_r[i]], [x_r[i] + 1, y_r[i] + 1])
+    trained = (solve(B * S, 2 * al * e * B, 2 * e * B, al * S * B, start)
+               for start in starts)
+    x, y = next(m for m in trained if m is not None)
+    retrained = solve(C * S, 0, 2 * e * C, 0, [x_r[i] / 2, y_r[i] / 2])
+    starts = [x, y], [0.1, -0.1], [-0.5, -0.8], [x_r[i], -2.0]
+    ends = [solve(C * S, -2 * e * A * C, 2 * e * C, -S * A * C, start)
+            for start in starts]
+    return x, y, retrained, [m for m in ends if m is not None]
+
+
+# %% [markdown]
+# Then problem by problem: which statements do the solutions violate?
 
 # %%
 for i in range(problems):
-    B, C, e, S, T, A, al = b[i], c[i], eps[i], s[i], t[i], a[i], share[i]
-    x_r = w0(C * S)
-    y_r, start = T * x_r, [w0(B * S), w0(B * al * S)]
-    starts = start, [0.1, 0.1], [1.0, 0.5], [x_r, y_r], [x_r + 1, y_r + 1]
-    trained = (solve(B * S, 2 * al * e * B, 2 * e * B, al * S * B, st) for st in starts)
-    x, y = next(m for m in trained if m is not None)
-    retrained = solve(C * S, 0, 2 * e * C, 0, [x_r / 2, y_r / 2])
-    K = T * w0(B * al * S)
-    ends = [solve(C * S, -2 * e * A * C, 2 * e * C, -S * A * C, st)
-            for st in ([x, y], [0.1, -0.1], [-0.5, -0.8], [x_r, -2.0])]  # fmt: skip
-    ends = [m for m in ends if m is not None]
-    tops = C * (S - 2 * e * A), C * (2 * e - S * A)
-    bounds = [w0(z) if z >= -1 / np.e else -np.inf for z in tops]
-    y10 = x_r / T * n_f[i] / n_d[i]
-    alpha_x = y10 * np.exp(min(y10, 500)) / (B * S)
-    alpha_y = (y_r * np.exp(y_r) / B - 2 * e) / S
-    tiny = 1e-7 * (1 + x_r)
+    x, y, retrained, ends = solved(i)
+    tiny = 1e-7 * (1 + x_r[i])
     tests = {
-        "6": np.abs(retrained - [x_r, y_r]).max() > tiny,
-        "7": x < w0(B * (S + 2 * al * e)) - tiny or y > w0(B * (2 * e + al * S)) + tiny
-        or y < w0(B * al * S) - tiny or x > K + w0(B * S * np.exp(-K)) + tiny,
-        "8": any(m[0] > bounds[0] + tiny or m[1] > bounds[1] + tiny for m in ends),
+        "6": np.abs(retrained - [x_r[i], y_r[i]]).max() > tiny,
+        "7": x < x_low[i] - tiny or x > x_high[i] + tiny
+        or y < y_low[i] - tiny or y > y_high[i] + tiny,
+        "8": any(m[0] > tops[0][i] + tiny or m[1] > tops[1][i] + tiny
+                 for m in ends),
         "12": y > x + tiny or any(m[1] > m[0] + tiny for m in ends),
-    }  # fmt: skip
-    if al >= alphas9[i]:
+    }
+    if share[i] >= alphas9[i]:
         tests["9"] = any(m[0] > x + tiny or m[1] > y + tiny for m in ends)
-    if al <= min(alpha_x, alpha_y):
-        tests["10"] = x > x_r + tiny or y > y_r + tiny
+    if share[i] <= min(alpha_x[i], alpha_y[i]):
+        tests["10"] = x > x_r[i] + tiny or y > y_r[i] + tiny
     for key, bad in tests.items():
         counted[key] = counted[key][0] + bool(bad), counted[key][1] + 1
 results |= counted
@@ -178,16 +199,18 @@ results |= counted
 
 # %%
 grid_t = np.linspace(0, 1, 101)
-tails = [random_sets.binomial_tail(n, p, grid_t) > random_sets.hoeffding_bound(n, grid_t) + 1e-12
-         for n in (1, 2, 5, 10, 50, 100, 1000) for p in np.linspace(0, 1, 21)]  # fmt: skip
+tails = [random_sets.binomial_tail(n, p, grid_t)
+         > random_sets.hoeffding_bound(n, grid_t) + 1e-12
+         for n in (1, 2, 5, 10, 50, 100, 1000) for p in np.linspace(0, 1, 21)]
 results["1"] = int(np.sum(tails)), np.size(tails)
-places = rng.integers(0, 5, (problems, 30))  # the coordinate of each of 30 points
+places = rng.integers(0, 5, (problems, 30))  # each of 30 points' coordinate
 weights = rng.normal(size=(problems, 5))
 full = np.zeros((problems, 5))
 for k, place in enumerate(places):
     points = np.eye(5)[place]  # y x, one coordinate each
     full[k] = -(np.exp(-points @ weights[k]) @ points) / 30
-alone = -np.array([np.bincount(p, minlength=5) for p in places]) / 30 * np.exp(-weights)
+count = np.array([np.bincount(p, minlength=5) for p in places])
+alone = -count / 30 * np.exp(-weights)
 results["vectors"] = int(np.sum(np.abs(full - alone).max(1) > 1e-12)), problems
 eta, w = np.array([1e-3, 1e-4])[:, None], rng.uniform(-1, 2, problems)
 p, q = r / n_r, share * r / n_f  # pulls of R and F at w = 0
@@ -195,7 +218,8 @@ first = w + eta * (p * np.exp(-w) - lam * w)
 second = first - eta * q * np.exp(-first) - eta * lam * first
 together = w + eta * ((p - q) * np.exp(-w) - 2 * lam * w)
 order = np.abs(second - together) / eta**2
-results["D.3"] = int(np.sum(np.abs(order[1] - order[0]) > 0.2 * (1 + order[1] + q**2 + p**2 + lam**2))), problems
+room = 0.2 * (1 + order[1] + q**2 + p**2 + lam**2)
+results["D.3"] = int(np.sum(np.abs(order[1] - order[0]) > room)), problems
 
 # %% tags=["hide-input"]
 COLUMNS = ("statement", "words", "proof", "chapter", "check", "verdict")

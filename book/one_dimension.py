@@ -45,25 +45,21 @@ lam: float = 0.1  # ridge coefficient λ (dimensionless) [0.01, 1]
 problems: int = 20000  # random problems (problems) [2000, 200000]
 seed: int = 0  # seed of the random problems [0, 1000000]
 
-# %% [markdown]
-# ## What this chapter calls
-#
-# The library functions of this page, whole; the other ones follow where they are used.
-
 # %%
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from myst_nb import glue
 from scipy.optimize import minimize, newton
 
 from panels import one_dimension as panels
 from unlearning.page import figures, verdicts
+from unlearning.page.gluing import glue_numbers
 from unlearning.page.source import show_source
 from unlearning.theory import alternating, one_dimension
-from unlearning.theory.one_dimension import OBJECTIVES, OneCoordinate, stationary
+from unlearning.theory.one_dimension import OneCoordinate, stationary
 
+OBJECTIVES = one_dimension.OBJECTIVES
 show_source(one_dimension.pull, one_dimension.stationary)
 
 # %% [markdown]
@@ -123,7 +119,7 @@ show_source(one_dimension.pull, one_dimension.stationary)
 base = OneCoordinate(n_retain, n_forget, r, alpha=0.0, lam=lam)
 low, high = one_dimension.lemma3_range(base)  # the two ends of Lemma 3
 last = one_dimension.last_alpha(base)  # the largest α with a stationary point
-most = n_forget / r  # the largest α there is: all of F on our coordinate
+most = min(last, n_forget / r)  # beyond n_forget / r there is no more of F
 show_source(OneCoordinate, one_dimension.validate, one_dimension.require)
 
 # %% [markdown]
@@ -139,8 +135,7 @@ show_source(OneCoordinate, one_dimension.validate, one_dimension.require)
 # The step that would undo $F$ gives the forget gradient the weight $f$. Descent-ascent gives it $1+f$. It is the same
 # step with $(1+f)/f$ times too much ascent; the whole theory of this part is about what that factor does.
 # ```
-
-# %% [markdown]
+#
 # ## Lambert's W
 #
 # Set the derivative of {eq}`one_dimension-eq-form` to zero: $\lambda w = A e^{-w}$. Bring the exponential to the other
@@ -222,8 +217,7 @@ def by_newton(problem, objective):
     return newton(
         lambda v: one_dimension.gradient(problem, v, objective), 0.5,
         fprime=lambda v: one_dimension.curvature(problem, v, objective),
-        tol=1e-14, maxiter=200,
-    )  # fmt: skip
+        tol=1e-14, maxiter=200)
 
 
 def by_descent(problem, objective):
@@ -232,12 +226,11 @@ def by_descent(problem, objective):
     eta = 1 / (sum(pulls) + problem.lam)
     return alternating.iterate(
         lambda v: v - eta * one_dimension.gradient(problem, v, objective),
-        np.zeros_like(eta), 8000,
-    )[-1]  # fmt: skip
+        np.zeros_like(eta), 8000)[-1]
 
 
 # %%
-stops = np.array([low / 2, (low + high) / 2, high, (high + min(last, most)) / 2])
+stops = np.array([low / 2, (low + high) / 2, high, (high + most) / 2])
 tried, rows = replace(base, alpha=stops), []
 for objective in OBJECTIVES:
     one_by_one = [replace(base, alpha=a) for a in tried.alpha]
@@ -251,16 +244,12 @@ for objective in OBJECTIVES:
     }))
 check = pd.concat(rows)
 furthest = check[["Newton", "descent"]].abs().to_numpy().max()
-glue("one_dimension_furthest", float(furthest), display=False)
-figures.table(check.assign(
-    Newton=check["Newton"].map("{:.0e}".format),
-    descent=check["descent"].map("{:.0e}".format),
-).rename(columns={"Newton": "Newton minus it", "descent": "descent minus it"}))
+glue_numbers("one_dimension", furthest=furthest)
+figures.table(panels.minimisers(check))
 
 # %% [markdown]
 # The largest disagreement is {glue:text}`one_dimension_furthest:.0e`. The formulas stand.
-
-# %% [markdown]
+#
 # ## Three regimes
 #
 # The second derivative tells what kind of point we found. At a stationary point $A e^{-w} = \lambda w$, so
@@ -283,8 +272,7 @@ figures.show(*panels.regimes(base), alt=(
     "Left: the pretrained weight rises slowly with alpha and crosses the constant oracle weight at |F|/|R|; the "
     "descent-ascent weight falls, is zero at |F|/|R|, meets the maximum at w = -1 and disappears. Right: the pretrained "
     "model's distance to the oracle is small everywhere; descent-ascent's crosses it where Lemma 3's range begins."))
-for name, value in {"low": low, "high": high, "last": last}.items():
-    glue(f"one_dimension_{name}", float(value), display=False)
+glue_numbers("one_dimension", low=low, high=high, last=last)
 
 # %% [markdown]
 # With the numbers of this page, regime I ends at $\alpha =$ {glue:text}`one_dimension_high:.4f` and regime II at
@@ -305,8 +293,7 @@ figures.frames(pictures, labels, name="α", start=2, alt=(
 # the end of this page the slip is recorded with its computation. It matters for practice: gradient methods that start
 # at the pretrained weight, which is positive, run into $W_0$ and never see $W_{-1}$.
 # ````
-
-# %% [markdown]
+#
 # ## The wrong side
 #
 # Since $W_0$ increases, the order of the three weights is the order of the three pulls. Comparing $A_{DA}$ with $A_D$,
@@ -346,14 +333,13 @@ figures.frames(pictures, labels, name="α", start=2, alt=(
 # **Above it** ($\alpha >$ {glue:text}`one_dimension_high:.4f` here) the second comparison turns round: $w_D > w_R$.
 # Descent-ascent lowers a weight that is too large, passes *through* the oracle, and goes on to the far side of zero or
 # to $-\infty$. Stopping at the right moment would be perfect. One would only have to know the moment.
-
-# %% [markdown]
+#
 # We try the order on random problems: set sizes over four decades, ridges over nine, whole numbers of samples, $\alpha$
 # in and out of the range.
 
 # %%
 show_source(one_dimension.lemma3_range, one_dimension.last_alpha,
-            one_dimension.regime, one_dimension.random_problems)  # fmt: skip
+            one_dimension.regime, one_dimension.random_problems)
 many = one_dimension.random_problems(np.random.default_rng(seed), problems)
 ends, a = one_dimension.lemma3_range(many), many.alpha
 d, retrained, da = (stationary(many, o) for o in OBJECTIVES)
@@ -365,10 +351,7 @@ order = {
     "inside": ("w_DA ≤ w_D ≤ w_R", (da <= d + room) & (d <= retrained + room)),
     "above": ("w_DA ≤ 0 < w_R ≤ w_D", (d >= retrained - room) & (da <= room)),
 }
-figures.table(pd.DataFrame([
-    (f"{place} the range", text, sum(where == place), sum(~holds[where == place]))
-    for place, (text, holds) in order.items()
-], columns=["α", "order", "problems", "violations"]))  # fmt: skip
+figures.table(panels.orders(order, where))
 
 # %% [markdown]
 # ## Two slips in the printed text
@@ -397,13 +380,15 @@ bends = [one_dimension.curvature(both, w, "DA")[clear] for w in (w0, w1)]
 # %%
 verdicts.erratum(
     "loss-sign",
-    where="Section 4, definition of the loss", printed="e^{y h}", ours="e^{-y h}",
+    where="Section 4, definition of the loss",
+    printed="e^{y h}", ours="e^{-y h}",
     shown_by=f"With the printed sign retraining ends at w = {printed:.3f}: a "
     "negative margin, so that every training sample on the coordinate is "
     "misclassified. With the minus sign it ends at "
     f"{stationary(base, 'R'):.3f}, the paper's own closed form.",
     checks={
-        "with the printed sign training misclassifies its samples": bool(printed < 0),
+        "with the printed sign training misclassifies its samples":
+            bool(printed < 0),
         "with the minus sign the closed forms hold": bool(furthest < 1e-8),
     },
 )
@@ -427,34 +412,26 @@ verdicts.erratum(
 # %% [markdown]
 # ## Exercises
 #
-# ```{exercise-start}
+# ```{exercise}
 # :label: one_dimension-ex-slope
-# ```
 # From $w\,e^w = z$ derive $\mathrm dw/\mathrm d\ln z = w/(1+w)$ on the principal branch. What does it say about a pull
 # that grows by one percent, for a tiny and for a huge ridge?
-# ```{exercise-end}
 # ```
 #
-# ```{solution-start} one_dimension-ex-slope
-# :label: one_dimension-ex-slope-solution
+# ```{solution} one_dimension-ex-slope
 # :class: dropdown
-# ```
 # Take logarithms, $\ln w + w = \ln z$, and differentiate: $\mathrm dw\,(1/w + 1) = \mathrm d\ln z$. For a tiny ridge
 # $w$ is large and the weight grows by nearly a hundredth, whatever the ridge; for a huge one $w \approx z$ is small and
 # so is the change. The next chapter turns this into Lemma 4.
-# ```{solution-end}
 # ```
 #
-# ```{exercise-start}
+# ```{exercise}
 # :label: one_dimension-ex-third
-# ```
 # At most $\alpha = |F|/r$ forget samples fit on the coordinate. Show that regime III is empty when
 # $r/|R| + \lambda/e \ge 1$. Why does a large group ($r$ close to $|R|$) never reach it?
-# ```{exercise-end}
 # ```
 #
 # ```{solution-start} one_dimension-ex-third
-# :label: one_dimension-ex-third-solution
 # :class: dropdown
 # ```
 # The last $\alpha$ is $\frac{|F|}{|R|} + \frac{\lambda|F|}{e\,r}$; it reaches $|F|/r$ exactly if, times $r/|F|$,

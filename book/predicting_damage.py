@@ -111,7 +111,7 @@ x, y = torch.tensor(x), torch.tensor(classes[order])
 train_x, train_y = x[:images], y[:images]
 test_x, test_y = x[images:], y[images:]
 
-
+# %%
 def linear(theta, x=train_x):
     """Softmax regression: logits (n, 10) from 65 · 10 weights."""
     return x @ theta.view(65, 10)
@@ -269,8 +269,8 @@ with figures.style():
     drawn = panels.rates(results)
 figures.show(*drawn, alt=(
     "Three scatter plots of the measured rate against the theorem's. The "
-    "markers lie along the diagonal, nearly all of them at negative rates; only "
-    "aligned sets come near or above zero."))
+    "markers lie along the diagonal, nearly all of them at negative rates; "
+    "only aligned sets come near or above zero."))
 
 # %% [markdown]
 # The sign is right for {glue:text}`predicting_damage_convex_agree` of {glue:text}`predicting_damage_convex_cases` sets in the convex models and for

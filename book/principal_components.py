@@ -389,21 +389,16 @@ print(f"long axis {abs(d[0]):.2f}, teacher {abs(d @ TEACHER) / np.sqrt(2):.2f}")
 # ````
 
 # %% tags=["hide-input"]
-def above(low, high, criterion):
-    """True, False or, where the interval holds the criterion, None."""
-    return True if low > criterion else False if high < criterion else None
-
-
 checks = {
     f"Appendix B: the first component of the {what} lines up with the inner products (cosine above {near:g}, heaviest ridge)":
-        above(*lined[k][1:], near)
+        panels.above(*lined[k][1:], near)
     for k, what in (("fixed", "influence functions"), ("ensemble", "ensemble's margins"))
 }  # fmt: skip
 for rate, part in outcomes.groupby("rate"):  # the conjecture speaks of degradation: it is open where there is none
     degraded = bool((part["end"] > 0).mean() >= 0.95)
     for label in ("norm, fixed", "norm, rest"):
         name = f"Appendix A's conjecture here ({label}; step size {rate:g}): rank correlation with the damage above 0"
-        checks[name] = above(*found[rate][label][1:], 0) if degraded else None
+        checks[name] = panels.above(*found[rate][label][1:], 0) if degraded else None
 verdicts.decide(
     "C13",
     evidence="cosine of the first component with that of the inner products: "

@@ -135,7 +135,7 @@ from unlearning.page import figures
 
 # %%
 def train(x, y):
-    """θ (65, 10) of the smallest ridge-penalised loss; x ends with a constant 1."""
+    """θ (65, 10) of the smallest penalised loss; x ends with a constant 1."""
     model = LogisticRegression(C=1 / (ridge * len(x)), tol=1e-8, max_iter=5000)
     model.fit(x[:, :-1], y)
     return np.vstack([model.coef_.T, model.intercept_])
@@ -158,7 +158,8 @@ def gradient(theta, x, y):
 
 # %%
 digits, labels = load_digits(return_X_y=True)
-pixels = np.hstack([digits / 16, np.ones((len(digits), 1))])  # with a constant 1
+constant = np.ones((len(digits), 1))  # for the bias
+pixels = np.hstack([digits / 16, constant])
 
 
 def one_split(split_seed):
@@ -190,14 +191,17 @@ for split in range(seed, seed + splits):
         for step, theta in enumerate(thetas):
             right = (x @ theta).argmax(1) == y
             z = x_test @ theta
+            apart = (margins(torch.from_numpy(z), truth) - target).abs()
             rows.append({
                 "method": method, "step": step, "split": split,
-                "forget": right[:forget].mean(), "retain": right[forget:].mean(),
+                "forget": right[:forget].mean(),
+                "retain": right[forget:].mean(),
                 "test": (z.argmax(1) == y_test).mean(),
-                "gap": float((margins(torch.from_numpy(z), truth) - target).abs().mean()),
+                "gap": float(apart.mean()),
             })  # fmt: skip
 runs = pd.DataFrame(rows)
-means = runs.groupby(["method", "step"])[["forget", "retain", "test", "gap"]].mean()
+measured = ["forget", "retain", "test", "gap"]
+means = runs.groupby(["method", "step"])[measured].mean()
 
 # %% tags=["hide-input"]
 pretrained, oracle = means.loc[("pretrained", 0)], means.loc[("oracle", 0)]
@@ -222,9 +226,10 @@ glue("question_steps", steps, display=False)
 with figures.style():
     drawn = panels.first(runs)
 figures.show(*drawn, alt=(
-    "Left: under gradient ascent the accuracy on forgotten images falls towards "
-    "zero and the test accuracy falls with it; the oracle's level is a line near "
-    "the top. Right: the distance of test margins to the oracle rises."))
+    "Left: under gradient ascent the accuracy on forgotten images falls "
+    "towards zero and the test accuracy falls with it; the oracle's level is "
+    "a line near the top. Right: the distance of test margins to the oracle "
+    "rises."))
 
 # %% [markdown]
 # GA does what it says: after {glue:text}`question_steps` steps only {glue:text}`question_ga_forget:.1%` of the forget set
@@ -265,7 +270,8 @@ figures.show(*drawn, alt=(
 path = means.loc["GA"]
 stop = int((path.forget <= pretrained.test).idxmax())
 print(f"stopping rule: step {stop}, distance {path.gap[stop]:.2f}")
-print(f"best step {int(path.gap.idxmin())}, distance {path.gap.min():.2f}; start {path.gap[0]:.2f}")
+print(f"best step {int(path.gap.idxmin())}, distance {path.gap.min():.2f}; "
+      f"start {path.gap[0]:.2f}")
 
 # %% [markdown]
 # The rule finds a moment when the accuracies agree, and the distance in margins can be worse than at the start: equal accuracy is necessary for an oracle and not sufficient.

@@ -62,14 +62,9 @@ from unlearning.page import figures, verdicts
 from unlearning.page.source import show_source
 from unlearning.theory import random_sets
 
-show_source(
-    random_sets.hoeffding_bound,
-    random_sets.hoeffding_margin,
-    random_sets.binomial_tail,
-    random_sets.binomial_margin,
-    random_sets.split_tail,
-    random_sets.exceedance,
-)
+show_source(random_sets.hoeffding_bound, random_sets.hoeffding_margin,
+            random_sets.binomial_tail, random_sets.binomial_margin,
+            random_sets.split_tail, random_sets.exceedance)
 
 # %% [markdown]
 # ## The lemma
@@ -141,7 +136,8 @@ show_source(
 # %%
 t = 9.2 / 10 - 6 / 10
 exact = float(random_sets.binomial_tail(10, 0.92, t))
-print(f"exact {exact:.4f}, bound {float(random_sets.hoeffding_bound(10, t)):.3f}")
+bound = float(random_sets.hoeffding_bound(10, t))
+print(f"exact {exact:.4f}, bound {bound:.3f}")
 
 # %%
 rng = np.random.default_rng(seed)
@@ -199,7 +195,8 @@ def known_population(n):
     return right[forget].mean() - right.mean(), right.mean(), shared
 
 
-known = {n: np.array([known_population(n) for _ in range(repeats)]) for n in sizes}
+known = {n: np.array([known_population(n) for _ in range(repeats)])
+         for n in sizes}
 
 # %% mystnb={"figure": {"caption": "Trained oracles whose population is known. Dots: how often the forget accuracy misses the population accuracy by t or more, with 99% intervals. Solid: the exact binomial probability, averaged over the oracles. Dashed: Lemma 1's bound. The dots follow the exact line; the bound lies above both.", "name": "random_sets-known"}}
 with figures.style():
@@ -209,23 +206,11 @@ with figures.style():
         bound = [(lambda t, n=n: random_sets.hoeffding_bound(n, t), "--")]
         drawn.append(panels.exceedance(n, known[n][:, 0], exact, bound))
 figures.show(*drawn, alt=(
-    "One panel for each size: observed dots lie on the exact curve, which falls "
-    "much faster than the dashed bound of Lemma 1."))
+    "One panel for each size: observed dots lie on the exact curve, which "
+    "falls much faster than the dashed bound of Lemma 1."))
 
 # %%
-rows = []
-for n in sizes:
-    gaps, accuracies, shared = known[n].T
-    ladder = np.linspace(0.25, 2, 8) * random_sets.hoeffding_margin(n, delta)
-    seen = [random_sets.exceedance(gaps, d, level=0.999) for d in ladder]
-    bounds = random_sets.hoeffding_bound(n, ladder)
-    rows.append({
-        "|F|": n, "in R too": shared.mean(), "accuracy": accuracies.mean(),
-        "mean": gaps.mean(), "error": gaps.std(ddof=1) / repeats**0.5,
-        "outside": np.mean(np.abs(gaps) >= random_sets.hoeffding_margin(n, delta)),
-        "bounded": all(low <= b for (_, low, _), b in zip(seen, bounds)),
-    })  # fmt: skip
-checks = pd.DataFrame(rows)
+checks = panels.known_table(known, delta)
 figures.table(checks)
 
 # %% tags=["hide-input"]
@@ -234,6 +219,7 @@ glue("random_sets_missed", float(checks["outside"].max()), display=False)
 glue("random_sets_delta", delta, display=False)
 
 # %% [markdown]
+# *Bounded* asks at eight distances whether the frequency lies significantly above the lemma's bound (it must not).
 # Over {glue:text}`random_sets_models` trained models the deviation averages out to zero (*error*: one standard error), and at
 # most {glue:text}`random_sets_missed:.1%` of them leave the margin that the lemma allows {glue:text}`random_sets_delta:.0%`
 # to leave. That the dots follow the binomial line proves nothing: given the oracle it *is* the distribution, by construction.
@@ -261,9 +247,10 @@ def split(n, case):
 
 
 m, middle = len(x) - train_size, sizes[len(sizes) // 2]
-halves = {n: np.array([split(n, "oracle") for _ in range(repeats)]) for n in sizes}
+halves = {n: np.array([split(n, "oracle") for _ in range(repeats)])
+          for n in sizes}
 controls = {c: np.array([split(middle, c) for _ in range(repeats)])[:, 0]
-            for c in ("pretrained", "chosen")}  # fmt: skip
+            for c in ("pretrained", "chosen")}
 controls["oracle"] = halves[middle][:, 0]
 figures.table(pd.DataFrame([
     {"case": c, "|F|": middle, "mean": gaps.mean(),
@@ -293,7 +280,7 @@ with figures.style():
     for n in sizes:
         exact = panels.averaged_split(n, m, halves[n][:, 2])
         bounds = [(lambda t, n=n: random_sets.hoeffding_bound(n, t), "--"),
-                  (lambda t, n=n: random_sets.hoeffding_bound(n, t, m), ":")]  # fmt: skip
+                  (lambda t, n=n: random_sets.hoeffding_bound(n, t, m), ":")]
         drawn.append(panels.exceedance(n, halves[n][:, 0], exact, bounds))
 figures.show(*drawn, alt=(
     "One panel for each size with a finite test set. For the largest set the "
@@ -301,19 +288,7 @@ figures.show(*drawn, alt=(
     "observed dots lie on the exact curve of a random split."))
 
 # %%
-rows = []
-for n in sizes:
-    gaps, estimates, _ = halves[n].T
-    naive = [random_sets.binomial_margin(n, p, delta) for p in estimates]
-    ladder = np.linspace(0.25, 2, 8) * random_sets.hoeffding_margin(n, delta, m)
-    seen = [random_sets.exceedance(gaps, d, level=0.999) for d in ladder]
-    bounds = random_sets.hoeffding_bound(n, ladder, m)
-    rows.append({
-        "|F|": n, "mean": gaps.mean(), "error": gaps.std(ddof=1) / repeats**0.5,
-        "inside the naive margin": np.mean(np.abs(gaps) <= np.array(naive) + 1e-12),
-        "bounded": all(low <= b for (_, low, _), b in zip(seen, bounds)),
-    })  # fmt: skip
-spread = pd.DataFrame(rows)
+spread = panels.split_table(halves, m, delta)
 figures.table(spread)
 
 # %% tags=["hide-input"]

@@ -107,7 +107,7 @@ glue_numbers("rerun", apart=paper.one / laptop.one, assumed=assumed / 1e12,
 # {glue:text}`rerun_apart:,.0f` of the laptop's. Its ensembles are
 # {glue:text}`rerun_floor_minutes:.0f` minutes of a GPU that always works at {glue:text}`rerun_gpu_rate:.0f` TFLOP/s, a
 # floor that no real run reaches. For the whole preset the dry run guesses {glue:text}`rerun_guess_days:.0f` days of
-# one GPU, at a cautious {glue:text}`rerun_assumed:.0f` TFLOP/s that it corrects once it has measured. (More presets serve the chapter on [degenerate data](degenerate_data.ipynb).)
+# one GPU, at a cautious {glue:text}`rerun_assumed:.0f` TFLOP/s that it corrects once it has measured. (More presets serve the chapter on [degenerate data](degenerate.ipynb).)
 #
 # The laptop's run is recorded. Its models are weak by any standard, which is the price of a small cut. The ensembles
 # are as large as the paper's, so a point's KLoM has the paper's floor and noise; but its percentiles are over the few hundred

@@ -65,15 +65,16 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from myst_nb import glue
 from scipy.optimize import newton
 
 from panels import interactive
 from panels import threshold as panels
 from unlearning.page import figures, verdicts
+from unlearning.page.gluing import glue_numbers
 from unlearning.page.source import show_source
 from unlearning.theory import alternating, one_dimension
-from unlearning.theory.one_dimension import OBJECTIVES, OneCoordinate, stationary
+from unlearning.theory.one_dimension import (OBJECTIVES, OneCoordinate,
+                                             stationary)
 
 base = OneCoordinate(n_retain, n_forget, r, alpha=0.0, lam=lam)
 high = n_forget / n_retain  # end of regime I and of Lemma 3's range
@@ -183,7 +184,8 @@ interactive.show(**panels.pulls(base), alt=(
 
 # %%
 many = one_dimension.random_problems(np.random.default_rng(seed), problems)
-ends, star = one_dimension.lemma3_range(many), one_dimension.harm_threshold(many)
+ends = one_dimension.lemma3_range(many)
+star = one_dimension.harm_threshold(many)
 d, retrained, da = (stationary(many, o) for o in OBJECTIVES)
 da = np.where(np.isnan(da), -np.inf, da)  # without a stationary point: −∞
 room = 1e-9 * (1 + retrained)  # rounding
@@ -201,24 +203,25 @@ def ends_farther(start, oracle, end):
 
 exponential = ends_farther(d, retrained, da)
 logistic = ends_farther(*(one_dimension.stationary_logistic(many, o)
-                          for o in OBJECTIVES))  # fmt: skip
+                          for o in OBJECTIVES))
 side = np.sign(a - star)
 against = [int(np.sum(seen * side < 0)) for seen in (exponential, logistic)]
 places = {"below α*": a < star, "α* to |F|/|R|": in_range, "above": a > ends[1]}
 figures.table(pd.DataFrame({
     "α": list(places),
     "problems": [sum(chosen) for chosen in places.values()],
-    "ends farther": [f"{np.mean(exponential[c] > 0):.1%}" for c in places.values()],
-    "logistic loss": [f"{np.mean(logistic[c] > 0):.1%}" for c in places.values()],
+} | {
+    name: [f"{np.mean(far[chosen] > 0):.1%}" for chosen in places.values()]
+    for name, far in zip(("ends farther", "logistic loss"),
+                         (exponential, logistic), strict=True)
 }))
-glue("threshold_against", sum(against), display=False)
+glue_numbers("threshold", against=sum(against))
 
 # %% [markdown]
 # A missing stationary point counts as $w_{DA} = -\infty$. The last two columns compare where descent-ascent ends with
 # where it began. Problems that contradict {eq}`threshold-eq-threshold`, for both losses together:
 # {glue:text}`threshold_against`.
-
-# %% [markdown]
+#
 # ## Stable and unstable
 #
 # How *large* is the harm? The pretrained model and the oracle are close, whatever the ridge.
@@ -288,16 +291,15 @@ figures.show(*panels.stability(base, [0.5, 0.9, 0.99, 1.0]), alt=(
 
 # %%
 ridge, kappa = np.meshgrid(10.0 ** -np.arange(0, 13.0),
-                           1 - 10.0 ** -np.arange(0.5, 12), indexing="ij")  # fmt: skip
+                           1 - 10.0 ** -np.arange(0.5, 12), indexing="ij")
 corner = replace(base, alpha=kappa * high, lam=ridge)
 gap_da = stationary(corner, "R") - stationary(corner, "DA")
 gap_d = np.abs(stationary(corner, "R") - stationary(corner, "D"))
 separately = all(np.all(np.diff(gap_da, axis=k) > 0) for k in (0, 1))
 grows = bool(separately and gap_da[-1, -1] > 3 * gap_da[0, 0])
 vanishes = bool(gap_d[-1, -1] < 1e-10)
-shown = {"cor_d": gap_d[-1, -1], "cor_da": gap_da[-1, -1], "level": -np.log1p(-0.99)}
-for name, value in shown.items():
-    glue(f"threshold_{name}", float(value), display=False)
+glue_numbers("threshold", cor_d=gap_d[-1, -1], cor_da=gap_da[-1, -1],
+             level=-np.log1p(-0.99))
 
 # %% [markdown]
 # In the last cell of the grid the pretrained model is {glue:text}`threshold_cor_d:.0e` from the oracle and
@@ -311,8 +313,7 @@ for name, value in shown.items():
 # is logarithmic: a thousandfold smaller ridge adds about $\ln 1000 \approx 7$. The instability is real, but it is sharp
 # in $\alpha$ and slow in $\lambda$.
 # ````
-
-# %% [markdown]
+#
 # ## What we found
 #
 # Lemmas 3, 4 and 5 hold without exception, with whole numbers of samples and on their borders. What the statement
@@ -347,7 +348,8 @@ verdicts.decide(
         "Lemma 4 bounds the pretrained model's distance": wrong4 == 0,
         "Lemma 5 bounds descent-ascent's from below, with equality at |F|/|R|":
             wrong5 == 0 and equal5 and bool(applies5.any()),
-        "Corollary 1: one distance vanishes, the other grows": vanishes and grows,
+        "Corollary 1: one distance vanishes, the other grows":
+            vanishes and grows,
     },
     scale="exact",
 )  # fmt: skip
@@ -407,7 +409,8 @@ tuned = alternating.iterate(
     lambda v: v - eta * one_dimension.gradient(some, v, "R"),
     stationary(some, "D"), 20000,
 )[-1]  # fmt: skip
-print(f"farthest from the oracle: {np.abs(tuned - stationary(some, 'R')).max():.0e}")
+apart = np.abs(tuned - stationary(some, "R")).max()
+print(f"farthest from the oracle: {apart:.0e}")
 
 # %% [markdown]
 # ```{solution-end}

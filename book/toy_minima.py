@@ -55,20 +55,14 @@ from scipy.optimize import brentq
 
 from panels import toy_minima as panels
 from unlearning.page import figures, verdicts
+from unlearning.page.gluing import glue_numbers
 from unlearning.page.source import show_source
 from unlearning.theory import intervals, toy_minima
 
-show_source(
-    toy_minima.Activation,
-    toy_minima.Objective,
-    toy_minima.descent_ascent,
-    toy_minima.predict,
-    toy_minima.signs,
-    toy_minima.loss,
-    toy_minima.gradient,
-    toy_minima.hessian,
-    toy_minima.descend,
-)
+show_source(toy_minima.Activation, toy_minima.Objective,
+            toy_minima.descent_ascent, toy_minima.predict, toy_minima.signs,
+            toy_minima.loss, toy_minima.gradient, toy_minima.hessian,
+            toy_minima.descend)
 
 # %% [markdown]
 # ## Four points and two weights
@@ -139,12 +133,8 @@ objectives = {
 # And if $K(X)$ lies inside $X$, Brouwer's theorem gives a stationary point and the contraction makes it the only one. The sign of $\det H$ on the box tells a minimum from a saddle.
 
 # %%
-show_source(
-    intervals.Interval,
-    toy_minima.stationary_points,
-    toy_minima.minima,
-    toy_minima.fold,
-)
+show_source(intervals.Interval, toy_minima.stationary_points,
+            toy_minima.minima, toy_minima.fold)
 
 # %%
 proofs = {n: toy_minima.stationary_points(o) for n, o in objectives.items()}
@@ -162,15 +152,14 @@ figures.table(panels.minima_table(minima))
 with figures.style():
     drawn = panels.landscapes(objectives, minima, grid)
 figures.show(*drawn, alt=(
-    "Three heat maps of the loss over weights a and b. D and R show two valleys "
-    "with a star in the upper one and a circle in the lower one. The map of "
-    "descent-ascent has only the lower valley, with a star in it."))
+    "Three heat maps of the loss over weights a and b. D and R show two "
+    "valleys with a star in the upper one and a circle in the lower one. The "
+    "map of descent-ascent has only the lower valley, with a star in it."))
 
 # %%
 counts = {}
-for name, fit, on in [
-    ("D", "D", "D"), ("R", "R", "R"), ("DA_seen", "DA", "DA"), ("DA", "DA", "R")
-]:  # fmt: skip
+for name, fit, on in [("D", "D", "D"), ("R", "R", "R"),
+                      ("DA_seen", "DA", "DA"), ("DA", "DA", "R")]:
     right = np.array(minima[fit][0].signs) == toy_minima.LABELS
     copies = np.array(objectives[on].copies)
     counts[name] = (copies @ right, copies.sum())
@@ -189,7 +178,8 @@ for name, (right, total) in counts.items():
 # %% mystnb={"figure": {"caption": "The four points in the plane of x and x²; the area of a marker grows with its copies in R, + and − are the labels. Lines: decision boundaries 1 + ax + bx² = 0 of the global minima. Shaded: where the label + is predicted. Left: training and retraining sacrifice the one copy of point 3. Right: descent-ascent turns the line and sacrifices point 4, although kept copies of it remain.", "name": "toy_minima-boundaries"}}
 copies = np.array(objectives["R"].copies)
 with figures.style():
-    left = panels.boundary(("D", "R"), minima, copies, "training and retraining")
+    both = "training and retraining"
+    left = panels.boundary(("D", "R"), minima, copies, both)
     right = panels.boundary(("DA",), minima, copies, "descent-ascent")
 figures.show(left, right, alt=(
     "Two scatter plots of the points. Left: the boundaries of training and "
@@ -211,7 +201,8 @@ figures.show(left, right, alt=(
 pretrained, oracle = minima["D"][0].theta, minima["R"][0]
 unlearn = toy_minima.descend(pretrained, objectives["DA"], step, steps)
 repair = toy_minima.descend(unlearn[-1], objectives["R"], step, steps)
-after, stuck = toy_minima.loss(np.array([unlearn[-1], repair[-1]]), objectives["R"])
+places = np.array([unlearn[-1], repair[-1]])
+after, stuck = toy_minima.loss(places, objectives["R"])
 
 # %% mystnb={"figure": {"caption": "Left: a part of the retain set's landscape. The path (vermilion) starts at the minimum of training (diamond), next to the oracle (star); descent-ascent carries it into the other valley (cross). Fine-tuning on R (orange) hardly moves from there. Right: the loss on R in both phases. Fine-tuning stays at the local minimum, far above the oracle.", "name": "toy_minima-path"}}
 with figures.style():
@@ -250,14 +241,13 @@ tries = 40
 wild = toy_minima.descend(unlearn[-1], objectives["R"], 1.0, tries)[1:]
 anew = np.random.default_rng(seed).uniform(-5, 5, (tries, 2))
 calmed, fresh = (
-    sum(ending(toy_minima.descend(p, objectives["R"], 0.02, 500)).startswith("oracle") for p in places)
-    for places in (wild, anew)
-)  # fmt: skip
+    sum(ending(toy_minima.descend(start, objectives["R"], 0.02, 500))
+        == "oracle's minimum" for start in starts)
+    for starts in (wild, anew))
 
 # %% tags=["hide-input"]
-for name, value in {"oracle": oracle.value, "stuck": stuck, "after": after, "steps": steps, "calmed": calmed, "fresh": fresh,
-                    "tries": tries}.items():  # fmt: skip
-    glue(f"toy_minima_{name}", float(value) if isinstance(value, float) else int(value), display=False)
+glue_numbers("toy_minima", oracle=oracle.value, stuck=stuck, after=after, steps=steps, calmed=calmed, fresh=fresh,
+             tries=tries)  # fmt: skip
 for name, weights in (("here", repair[-1]), ("there", oracle.theta)):
     sharpest = np.linalg.eigvalsh(toy_minima.hessian(weights, objectives["R"]))[-1]
     glue(f"toy_minima_limit_{name}", float(2 / sharpest), display=False)
@@ -287,7 +277,8 @@ def weighted(weight: float) -> toy_minima.Objective:
 
 
 rows = [
-    {"weight": w, "value": m.value, "right": bool(m.theta[1] > meeting[1] - 0.15)}
+    {"weight": w, "value": m.value,
+     "right": bool(m.theta[1] > meeting[1] - 0.15)}
     for w in [*np.linspace(0, 4, 21), *(vanishing + np.array([-1e-3, 1e-3]))]
     for m in toy_minima.minima(weighted(w))
 ]
@@ -316,13 +307,12 @@ with figures.style():
         figures.COLORS["forget"], grid, 4.0, 3.0, bar=False
     )  # fmt: skip
 picture = panels.live(ridge, start, still, (
-    "Heat map of the loss over a and b with a slider for the weight of point 4; "
-    "the upper valley disappears when the weight falls below the fold."))
+    "Heat map of the loss over a and b with a slider for the weight of point "
+    "4; the upper valley disappears when the weight falls below the fold."))
 display({"text/html": picture, "text/plain": "[live picture]"}, raw=True)
 
 # %% tags=["hide-input"]
-glue("toy_minima_equal", float(equal), display=False)
-glue("toy_minima_vanishing", float(vanishing), display=False)
+glue_numbers("toy_minima", equal=equal, vanishing=vanishing)
 
 # %% [markdown]
 # The wrong valley is the deeper one below $\alpha_4 =$ {glue:text}`toy_minima_equal:.3f`, and the good one ceases to exist at $\alpha^* =$ {glue:text}`toy_minima_vanishing:.4f`. So it takes no
@@ -337,13 +327,8 @@ glue("toy_minima_vanishing", float(vanishing), display=False)
 # With $k$ copies forgotten, DA has $\alpha_4 = (4 - k) - \rho k$. It is trapped when that is below $\alpha^*$, for $\rho > (4 - k - \alpha^*)/k$:
 
 # %%
-figures.table(pd.DataFrame([
-    {"copies forgotten k": str(k), "α₄ of the oracle": f"{4 - k}",
-     "trapped for ρ above": f"{max(0, (4 - k - vanishing) / k):.2f}",
-     "α₄ at ρ = 2": f"{4 - k - 2 * k}",
-     "minima there": str(len(toy_minima.minima(weighted(4 - 3 * k))))}
-    for k in (1, 2, 3)
-]))  # fmt: skip
+at_two = {k: len(toy_minima.minima(weighted(4 - 3 * k))) for k in (1, 2, 3)}
+figures.table(panels.rates(vanishing, at_two))
 
 # %% [markdown]
 # ```{admonition} Our comment
@@ -389,13 +374,11 @@ verdicts.erratum(
     shown_by=f"All {sum(map(len, printed.values()))} minima of the printed form, proved complete, call all four points positive; "
     f"moving its range alone leaves training with {len(repairs['range only: D'])} minimum.",
     checks={
-        "with the printed form every minimum calls every point positive": all(
-            m.signs == (1, 1, 1, 1) for ms in printed.values() for m in ms
-        ),
+        "with the printed form every minimum calls every point positive":
+            all(m.signs == (1, 1, 1, 1) for ms in printed.values() for m in ms),
         "with the range moved alone training has no second minimum": len(repairs["range only: D"]) == 1,
-        "with the symmetric form the minima of D and R read at least three points right": all(
-            int((np.array(minima[n][0].signs) == toy_minima.LABELS).sum()) >= 3 for n in ("D", "R")
-        ),
+        "with the symmetric form the minima of D and R read at least three points right":
+            all(int((np.array(minima[n][0].signs) == toy_minima.LABELS).sum()) >= 3 for n in ("D", "R")),
     },
 )
 
@@ -420,8 +403,7 @@ verdicts.erratum(
 #
 # The loss grows without bound in every direction. Then minima − saddles + maxima $= 1$ whenever no Hessian is singular (Morse). Check it for the three objectives, and say what must happen to the saddle at the fold.
 # ````
-
-# %% [markdown]
+#
 # ````{solution-start} toy_minima-exercise-morse
 # :class: dropdown
 # ````
@@ -429,7 +411,8 @@ verdicts.erratum(
 # %%
 for name, proof in proofs.items():
     kinds = [point.kind for point in proof.points]
-    print(name, kinds.count("minimum") - kinds.count("saddle") + kinds.count("maximum"))
+    minima_and_maxima = kinds.count("minimum") + kinds.count("maximum")
+    print(name, minima_and_maxima - kinds.count("saddle"))
 
 # %% [markdown]
 # With two minima there must be a saddle between them; with one there is none. So where a minimum disappears it takes the saddle with it: they meet and cancel. That is why the fold is found as

@@ -125,8 +125,8 @@ def look(problem):
     before, after = (np.linalg.norm(w - target, axis=-1) for w in (start, end))
     cosine = flow.first_step(problem)
     window = (problem.alpha >= low) & (problem.alpha <= high)
-    return {"none": np.isnan(after), "farther": after > before, "away": cosine < 0,
-            "cosine": cosine, "window": window}  # fmt: skip
+    return {"none": np.isnan(after), "farther": after > before,
+            "away": cosine < 0, "cosine": cosine, "window": window}
 
 
 # %%
@@ -173,7 +173,8 @@ whole = certify.Sizes(*(Fraction(n) for n in (900, 100, 100)), Fraction(1, 100))
 print(f"|R| = 900, |F| = 100, r = 100, λ = 1/100, α = {alpha}, ε = {epsilon}")
 if live_flint:
     ends = certify.window_ends(whole, certify._ball(epsilon))
-    print("window / (|F|/|R|)", *(end.str(20) for end in ends), "α", float(alpha * 9))
+    print("window / (|F|/|R|)", *(end.str(20) for end in ends),
+          "α", float(alpha * 9))
     product = certify.first_step_product(whole, alpha, epsilon)
     print("step · way", product.str(20), "positive for certain:", product > 0)
 else:
@@ -283,7 +284,8 @@ one = TwoCoordinates(900, 100, 100, alpha, 0.01, epsilon)
 way = correlated.oracle(one) - correlated.pretrained(one)
 step = -correlated.gradient(one, correlated.pretrained(one), "DA")
 directions = np.array([[1, epsilon], [epsilon, 1]])
-print("β, γ", np.linalg.solve(directions.T, way), "step on v, u", directions @ step)
+print("β, γ", np.linalg.solve(directions.T, way),
+      "step on v, u", directions @ step)
 print("step · way", step @ way)
 
 # %% [markdown]

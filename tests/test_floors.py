@@ -60,3 +60,11 @@ def test_a_plateau_and_an_estimators_error_are_told_apart():
     assert list(floors.settled(NULL).values()) == [False, True]
     between = {80: 1.0, 100: (80 / 100) ** 0.7}  # neither: slower than 1/N, faster than 1/√N
     assert list(floors.settled(between).values()) == [False, False]
+
+
+def test_implied_inverts_a_power_law_and_stops_at_its_ends():
+    falling = {n: 67.0 / n for n in range(20, 141)}
+    assert floors.implied(67.0 / 33.5, falling) == pytest.approx(33.5, rel=1e-3)
+    assert floors.implied(falling[20], falling) == 20 and np.isnan(floors.implied(4.0, falling))
+    rising = {0.0: 0.5, 1.0: 2.0}
+    assert floors.implied(1.0, rising) == pytest.approx(0.5) and np.isnan(floors.implied(0.4, rising))  # fmt: skip

@@ -1,6 +1,7 @@
 """Pictures of one dimension: what they must show at the page's values and at the corners of its parameters."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from panels import one_dimension as panels
@@ -44,3 +45,16 @@ def test_the_landscapes_pass_through_all_three_regimes_in_order():
     assert kinds == sorted(kinds) and set(kinds) == {0, 1, 2}
     alphas = [float(label.split(":")[0]) for label in labels]
     assert alphas == sorted(alphas)
+
+
+def test_tables_of_checks():
+    check = pd.DataFrame({"closed form": ["0.5"], "Newton": [1.2e-12], "descent": [-3e-10]})
+    told = panels.minimisers(check).iloc[0]
+    assert (told["Newton minus it"], told["descent minus it"]) == ("1e-12", "-3e-10")
+    where = np.array(["below", "inside", "inside"])
+    order = {
+        "below": ("a ≤ b", np.array([True, False, False])),
+        "inside": ("b ≤ a", np.array([True, True, False])),
+    }
+    found = panels.orders(order, where)
+    assert found["problems"].tolist() == [1, 2] and found["violations"].tolist() == [0, 1]

@@ -94,3 +94,7 @@ def test_the_lemma_table_takes_its_verdicts_from_the_counts():
     assert "open" in read({"k": (0, 0)})["Verdict"] and read({})["Violations"] == "–"
     assert 'href="bounds.html"' in read({})["Proof"]
     assert "href" not in read({}, chapter="elsewhere")["Proof"]
+
+
+def test_an_interval_that_holds_the_criterion_is_open():
+    assert [principal_components.above(low, low + 1, 0.0) for low in (0.1, -1.1, -0.5, 0.0)] == [True, False, None, None]  # fmt: skip

@@ -76,3 +76,9 @@ def test_the_page_finds_the_minima_that_the_library_proves(chromium, ridge):
             assert here["right"] == (there.signs[3] == 1)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390 and not asked
     page.close()
+
+
+def test_rates_that_trap():
+    table = panels.rates(0.75, {1: 2, 2: 1}).set_index("copies forgotten k")
+    assert table.loc["1", "trapped for ρ above"] == "2.25" and table.loc["2", "α₄ at ρ = 2"] == "-2"
+    assert table.loc["1", "minima there"] == "2"  # ρ = 2 < 2.25: both valleys are there

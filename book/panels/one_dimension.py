@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from unlearning.page import figures
@@ -135,3 +136,20 @@ def landscapes(base: OneCoordinate) -> tuple[list[Figure], list[str]]:
         pictures.append(picture)
     kinds = [one_dimension.REGIMES[one_dimension.regime(problem)] for problem in problems]
     return pictures, [f"{p.alpha:.4f}: {kind}" for p, kind in zip(problems, kinds, strict=False)]
+
+
+def minimisers(check: pd.DataFrame) -> pd.DataFrame:
+    """The closed forms, and how far two independent minimisers end from them."""
+    told = check.assign(**{c: check[c].map("{:.0e}".format) for c in ("Newton", "descent")})
+    return told.rename(columns={"Newton": "Newton minus it", "descent": "descent minus it"})
+
+
+def orders(order: dict[str, tuple[str, np.ndarray]], where: np.ndarray) -> pd.DataFrame:
+    """For each place of α (a key of order, a value of where): the order it should give, problems there, violations."""
+    return pd.DataFrame(
+        [
+            (f"{place} the range", text, int(sum(where == place)), int(sum(~holds[where == place])))
+            for place, (text, holds) in order.items()
+        ],
+        columns=["α", "order", "problems", "violations"],
+    )

@@ -17,6 +17,11 @@ def interval(values) -> tuple[float, float, float]:
     return float(values.mean()), *map(float, np.quantile(draws, [0.025, 0.975]))
 
 
+def above(low: float, high: float, criterion: float) -> bool | None:
+    """Whether an interval lies above the criterion (True) or below (False); None where it holds the criterion."""
+    return True if low > criterion else False if high < criterion else None
+
+
 def text(value: tuple[float, float, float]) -> str:
     """A mean with its interval, as text."""
     return f"{value[0]:.2f} [{value[1]:.2f}, {value[2]:.2f}]"

@@ -64,6 +64,42 @@ def exceedance(n: int, deviations: np.ndarray, exact: Callable, bounds: list[tup
     return fig
 
 
+def _bounded(n: int, gaps: np.ndarray, delta: float, m: int | None = None) -> bool:
+    """Whether at no distance the observed frequency lies significantly (99.9%) above Hoeffding's bound."""
+    ladder = np.linspace(0.25, 2, 8) * random_sets.hoeffding_margin(n, delta, m)
+    seen = [random_sets.exceedance(gaps, d, level=0.999) for d in ladder]
+    bounds = random_sets.hoeffding_bound(n, ladder, m)
+    return all(low <= b for (_, low, _), b in zip(seen, bounds, strict=True))
+
+
+def known_table(known: dict[int, np.ndarray], delta: float) -> pd.DataFrame:
+    """Repeats with a known population, one row for each size of F; columns of the arrays: deviation, accuracy, overlap."""
+    rows = []
+    for n, repeats in known.items():
+        gaps, accuracies, shared = repeats.T
+        rows.append({
+            "|F|": n, "in R too": shared.mean(), "accuracy": accuracies.mean(), "mean": gaps.mean(),
+            "error": gaps.std(ddof=1) / len(gaps) ** 0.5,
+            "outside": np.mean(np.abs(gaps) >= random_sets.hoeffding_margin(n, delta)),
+            "bounded": _bounded(n, gaps, delta),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def split_table(halves: dict[int, np.ndarray], m: int, delta: float) -> pd.DataFrame:
+    """Repeats with m test images, one row for each size of F; columns of the arrays: deviation, test accuracy, count."""
+    rows = []
+    for n, repeats in halves.items():
+        gaps, estimates, _ = repeats.T
+        naive = np.array([random_sets.binomial_margin(n, p, delta) for p in estimates])
+        rows.append({
+            "|F|": n, "mean": gaps.mean(), "error": gaps.std(ddof=1) / len(gaps) ** 0.5,
+            "inside the naive margin": np.mean(np.abs(gaps) <= naive + 1e-12),
+            "bounded": _bounded(n, gaps, delta, m),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
 def plane(method: str, paths: np.ndarray, pretrained: np.ndarray, oracles: np.ndarray, margin: float) -> Figure:
     """Test accuracy (across) against forget accuracy (up): paths (sets, steps, 2) and reference models (sets, 2)."""
     fig, ax = figures.panel(3.5, 3.4)

@@ -181,3 +181,20 @@ def live(ridge: float, start: float, still: Figure, alt: str) -> str:
         f'<output style="min-width:6em"></output></label><p aria-live="polite"></p></div>'
         f"<script>{_SCRIPT.replace('KEY', key)}</script></div>"
     )
+
+
+def rates(fold: float, at_two: dict[int, int]) -> pd.DataFrame:
+    """From which ascent rate ρ on descent-ascent is trapped, by copies forgotten k of four.
+
+    fold: the weight α₄ below which the good valley is gone; at_two: k -> minima of descent-ascent at ρ = 2.
+    """
+    return pd.DataFrame(
+        {
+            "copies forgotten k": str(k),
+            "α₄ of the oracle": f"{4 - k}",
+            "trapped for ρ above": f"{max(0, (4 - k - fold) / k):.2f}",
+            "α₄ at ρ = 2": f"{4 - 3 * k}",
+            "minima there": str(minima),
+        }
+        for k, minima in at_two.items()
+    )

@@ -77,7 +77,7 @@ CLAIMS = (
         "C11",
         "MNIST and FashionMNIST are degenerate for evaluating unlearning.",
         "App. B, Table 1",
-        "degenerate_data",
+        "degenerate",
     ),
     Claim(
         "C12",

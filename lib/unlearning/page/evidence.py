@@ -56,14 +56,16 @@ def demo(models: int = 24, seed: int = 0) -> tuple[layout.Context, list[dict]]:
     return live("demo", models, seed)
 
 
-def live(name: str = "live", models: int = 100, seed: int = 0) -> tuple[layout.Context, list[dict]]:
+def live(
+    name: str = "live", models: int = 100, seed: int = 0, **changes: object
+) -> tuple[layout.Context, list[dict]]:
     """A preset small enough for a page, run on this machine: (its folder as a context, its records).
 
     What a chapter has already trained here with the same seed, N and training code is not trained again: the folder
     lies below _build/NAME. (Another N has another folder, because forget sets are chosen by the ensemble's own
-    margins.) name: key of PRESETS; models: N, at least 2. Raises as `runner.run`.
+    margins.) name: key of PRESETS; models: N, at least 2; changes: other fields of the preset. Raises as `runner.run`.
     """
-    p = presets.preset(name, models=models, seed=seed)
+    p = presets.preset(name, models=models, seed=seed, **changes)
     context = layout.open_context(p, ROOT, None, "cpu")
     told = json.dumps([layout.identity(context), models], sort_keys=True)
     folder = BUILD / name / hashlib.sha256(told.encode()).hexdigest()[:12]
@@ -234,12 +236,12 @@ def distinct(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def scale_title(scale: str) -> str:
-    """What the records of a scale are, for the title of a figure: images, pixels, accuracy; or that it was not run."""
+    """What the records of a scale (a preset's name) are, for a figure's title; or that it was not run."""
     found = recorded(preset=scale, method="nothing")
     if not found:
         return f"preset {scale}: not run"
     one = found[-1]
-    pixels = 32 // one["pool"]  # CIFAR-10's images are 32 pixels wide
+    pixels = (32 if one["dataset"] == "cifar10" else 28) // one["pool"]  # MNIST's are 28 wide
     right = np.mean([r["groups"]["val"]["accuracy"] for r in found])
     return f"{one['train_size']:,} images at {pixels}×{pixels}, {right:.0%} validation accuracy"
 

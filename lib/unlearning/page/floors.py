@@ -75,3 +75,14 @@ def settled(null: Mapping[int, float], after: int = 80) -> dict[str, bool]:
         > -0.5,
         f"from {after} models on it falls on, as fast as 1/N or faster": max(late) <= -1.0,
     }
+
+
+def implied(score: float, curve: Mapping[float, float]) -> float:
+    """The x at which a curve {x: P95 in nats} has the value `score`; NaN if it never has.
+
+    The curve must rise or fall throughout; between its points ln P95 is interpolated linearly. With the floor by number
+    of models this answers: two equal ensembles of how many models would score that?
+    """
+    x, y = np.array(sorted(curve.items()), dtype=float).T
+    order = np.argsort(y)
+    return float(np.interp(np.log(score), np.log(y[order]), x[order], left=np.nan, right=np.nan))

@@ -33,7 +33,15 @@ SCALES = {  # from the smallest to the paper's own
         False,
         "forget sets of 1 to 7% of the data and 300 scored points outside them: a criterion hangs on single points",
     ),
+    "mnist-laptop": Scale(
+        "2,540 images each of MNIST and FashionMNIST at 14×14, a ResNet-9 of an eighth of the width",
+        False,
+        "few images leave more to memorise than all, and the smallest forget set is a single image",
+    ),
     "desk": Scale("all of CIFAR-10 at 16×16, a quarter of the width", False),
+    "mnist-desk": Scale(
+        "all of MNIST and FashionMNIST at 14×14, a ResNet-9 of an eighth of the width", False
+    ),
     "simulation": Scale("simulated data", True),
     "exact": Scale("closed forms and numerical solutions", True),
     "paper": Scale("the paper's own scale", True),
