@@ -18,6 +18,7 @@ LOOKS = {  # estimator: colour, marker, line
 }
 NAMES = {"klom": "KLoM", "oq5": "oq5", "geb": "GEB", "knn": "nearest neighbours", "energy": "energy"}
 GROUPS = {"retain": "retain", "val": "validation"}
+HEADS = ("ρ, retain points", "ρ, validation points", "same judgement")
 
 
 def _ticks(ax, x: Sequence[int]) -> None:
@@ -124,7 +125,7 @@ def ranking(
             small, large = lines[name]
             ax.axvline(small, color=COLORS["neutral"], ls=":")
             ax.axhline(large, color=COLORS["neutral"], ls=":")
-            ax.legend(loc="lower right")
+            ax.legend(loc="upper left")
     return panels
 
 
@@ -139,7 +140,7 @@ def attack(mean: pd.Series, accuracy: pd.Series, groups: pd.Series) -> Figure:
                     label=GROUPS.get(group, group))  # fmt: skip
         ax.axhline(0.5, color=COLORS["neutral"], ls="--", lw=1)
         ax.set(xlabel="mean of oq5 (nats)", ylabel="attack's accuracy")
-        ax.legend(loc="lower right")
+        ax.legend(loc="upper left")
     return panel
 
 
@@ -157,14 +158,15 @@ def ranked(found: dict[tuple[str, int], pd.DataFrame]) -> pd.DataFrame:
     rows = []
     for (name, n), one in found.items():
         row = {"estimator": NAMES[name], "N": n, "ensembles": len(one)}
-        heads = ("ρ, retain points", "ρ, validation points", "same judgement")
-        for column, head in zip(one, heads, strict=True):
+        for column, head in zip(one, HEADS, strict=True):
+            if one.empty:
+                row[head] = "not run"
+                continue
             form = "{:.0%}" if column == "same" else "{:.2f}"
             low, middle, high = (form.format(one[column].quantile(q)) for q in (0, 0.5, 1))
             row[head] = f"{middle} [{low}, {high}]"
         rows.append(row)
-    columns = ["estimator", "N", "ensembles", "ρ, retain points", "ρ, validation points", "same judgement"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows)
 
 
 def hypothesis(checks: dict[str, bool | None]) -> pd.DataFrame:
@@ -174,16 +176,18 @@ def hypothesis(checks: dict[str, bool | None]) -> pd.DataFrame:
 
 
 def costs(
-    detectable: pd.DataFrame, found: dict[tuple[str, int], pd.DataFrame], seconds: float
+    detectable: pd.DataFrame, found: dict[tuple[str, int], pd.DataFrame], seconds: dict[str, float]
 ) -> pd.DataFrame:
-    """What N models cost and show. seconds: of training one model of the live experiment."""
+    """What N models cost and show. seconds: preset -> CPU seconds of one training."""
     rows = []
     for n in detectable.index:
-        row = {"N": n, "trainings": 2 * n, "seconds here": f"{2 * n * seconds:.0f}"}
+        row = {"N": n, "trainings": 2 * n}
+        row |= {f"minutes, {name}": f"{2 * n * s / 60:.2g}" for name, s in seconds.items()}
         for name, statistic in (("klom", "p95"), ("oq5", "mean")):
             row[f"seen by {NAMES[name]} (sd)"] = f"{detectable[name, statistic][n]:.2f}"
         for name in ("klom", "oq5"):
             one = found.get((name, n))
-            row[f"{NAMES[name]} judges alike"] = "" if one is None else f"{one.same.median():.0%}"
+            known = one is not None and len(one)
+            row[f"{NAMES[name]} judges alike"] = f"{one.same.median():.0%}" if known else ""
         rows.append(row)
     return pd.DataFrame(rows)

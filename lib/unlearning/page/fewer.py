@@ -82,7 +82,9 @@ def scored(
 ) -> pd.DataFrame:
     """Mean and P95 of each cell and group by these models: index (cell, group), columns mean, p95."""
     scores = score(cells.unlearned[models], cells.oracle[models], **options).numpy()
-    rows = {key: (scores[at].mean(), np.percentile(scores[at], 95)) for key, at in cells.parts.items()}
+    rows = {
+        key: (scores[at].mean(), np.percentile(scores[at], 95)) for key, at in cells.parts.items()
+    }
     index = pd.MultiIndex.from_tuples(rows, names=["cell", "group"])
     return pd.DataFrame(list(rows.values()), index=index, columns=["mean", "p95"])
 
@@ -101,8 +103,12 @@ def table(
     return every[every.group.isin(DAMAGE)].reset_index(drop=True)[list(COLUMNS)]
 
 
-def desk(records: list[dict]) -> pd.DataFrame:
-    """The same table from records of the preset `desk`: H8's forget sets, N and GA cells; empty where not run."""
+def desk(records: list[dict], name: str = "oq5") -> pd.DataFrame:
+    """The same table from records of the preset `desk`: H8's forget sets, N and GA cells; empty where not run.
+
+    name: "oq5", or "klom", which blocks hold in the paper's direction only.
+    """
+    fields = {"oq5": ("oq5_p95", "reverse_oq5_p95"), "klom": ("klom_p95",)}[name]
     rows = []
     for r in records:
         told = r["configuration"]
@@ -115,9 +121,8 @@ def desk(records: list[dict]) -> pd.DataFrame:
             if block["last"] - block["first"] + 1 != BLOCK:
                 continue
             for group in DAMAGE:
-                for direction, prefix in zip(DIRECTIONS, ("", "reverse_"), strict=True):
-                    small = block[group][f"{prefix}oq5_p95"]
-                    large = r["groups"][group][direction]["p95"]
+                for direction, field in zip(DIRECTIONS, fields, strict=False):
+                    small, large = block[group][field], r["groups"][group][direction]["p95"]
                     rows.append((cell, group, direction, block["first"] // BLOCK, small, large))
     return pd.DataFrame(rows, columns=COLUMNS)
 
