@@ -20,7 +20,7 @@
 #
 # **In the paper** Appendix K and the limitations {cite}`mavrothalassitis2025ascent`.
 #
-# **Runtime** about 40 s on one core, if [the live experiment](live.ipynb) has run before; else a minute more.
+# **Runtime** about 30 s on one core, if [the live experiment](live.ipynb) has run before; else a minute more.
 #
 # **Parameters** [listed below](how_many-parameters): the small number of models, the size of the simulations, the records.
 #
@@ -68,8 +68,8 @@ sizes = sorted({few // 2, few, min(2 * few, models // 2)})
 show_source(estimators.oq5, estimators.floor)
 
 # %% [markdown]
-# Two functions to begin with. The first is the estimator that this chapter is about; the second says what any estimator
-# scores when there is nothing to see.
+# The first is the estimator that this chapter is about; the second says what any estimator scores when there is nothing to
+# see.
 #
 # ## Where KLoM's models go
 #
@@ -105,7 +105,7 @@ def draws(n, mean=0.0, sd=1.0, stream=0):
 
 oracle, moved = draws(few, stream=1), draws(few, mean=1, stream=2)
 score = oq5(moved, oracle)
-typical = int((score - score.mean()).abs().argmin())  # an average point
+typical = int((score - score.mean()).abs().argmin())
 
 # %% mystnb={"figure": {"caption": "One simulated point whose unlearned margins lie one standard deviation too high. Left: the oracles' quantiles cut the line into fifths. Right: the oracles fill these equally by construction; where the unlearned models went is all there is to see.", "name": "how_many-fifths"}}
 pair = (x[:, typical].numpy() for x in (oracle, moved))
@@ -124,10 +124,8 @@ show_source(estimators.estimator)
 
 # %%
 grid = sorted({*sizes, 50, 100})
-null = {n: {name: estimators.floor(name, n, seed=seed) for name in ESTIMATORS}
-        for n in grid}  # fmt: skip
-p95s = pd.DataFrame({n: {k: p95(s) for k, s in row.items()}
-                     for n, row in null.items()}).T  # fmt: skip
+p95s = pd.DataFrame([{name: p95(estimators.floor(name, n, seed=seed))
+                      for name in ESTIMATORS} for n in grid], grid)  # fmt: skip
 
 # %% mystnb={"figure": {"caption": "P95 of two ensembles that do not differ, against the number of models; nats, for the energy distance oracle standard deviations. KLoM's floor falls from far above every effect of interest to below one nat at 100 models; the others start there.", "name": "how_many-floors"}}
 figures.show(panels.floors(p95s), alt=(
@@ -136,8 +134,7 @@ figures.show(panels.floors(p95s), alt=(
 
 # %% tags=["hide-input"]
 glue_numbers("how_many", few=few, klom_floor=p95s.klom[few],
-             oq5_floor=p95s.oq5[few], klom_floor100=p95s.klom[100],
-             oq5_mean=float(null[few]["oq5"].mean()))  # fmt: skip
+             oq5_floor=p95s.oq5[few], klom_floor100=p95s.klom[100])  # fmt: skip
 
 # %% [markdown]
 # With {glue:text}`how_many_few` models KLoM's floor is {glue:text}`how_many_klom_floor:.2f` nats, that of oq5
@@ -201,21 +198,20 @@ glue_numbers("how_many", klom_few=detectable["klom", "p95"][few],
              klom100=detectable["klom", "p95"][100])  # fmt: skip
 
 # %% [markdown]
-# {glue:text}`how_many_few` models show KLoM's P95 a shift of {glue:text}`how_many_klom_few:.2f` standard deviations, and the
-# mean of oq5 one of {glue:text}`how_many_oq5_few:.2f`. With 100 models KLoM sees {glue:text}`how_many_klom100:.2f`.
+# With {glue:text}`how_many_few` models KLoM's P95 sees {glue:text}`how_many_klom_few:.2f` standard deviations, the mean of oq5
+# {glue:text}`how_many_oq5_few:.2f`. With 100 models KLoM sees {glue:text}`how_many_klom100:.2f`.
 #
 # ## Three more, and what misleads whom
 #
 # *GEB* takes margins as Gaussian and lets the points of a group lend each other their variances {cite}`smyth2004`: its mean is
-# an effect size in true nats, but a single score means nothing. *Nearest neighbours* {cite}`wang2009` assume no shape. The
-# *energy distance* {cite}`szekely2013` compares distances within ensembles with distances between them.
+# an effect size in true nats. *Nearest neighbours* {cite}`wang2009` assume no shape. The *energy distance*
+# {cite}`szekely2013` compares distances within ensembles with distances between them.
 
 # %%
 show_source(estimators.geb, estimators.knn_kl, estimators.energy)
 
 # %% [markdown]
-# Six cases, {glue:text}`how_many_few` models each. One of the models breaks, unlearned or oracle, and sits at a margin of
-# $-100$; or all is well but for the spread.
+# Six cases, {glue:text}`how_many_few` models each. One model breaks, with a margin of $-100$; or only the spread is wrong.
 
 # %%
 def broken(ensemble):
@@ -247,11 +243,10 @@ figures.table(panels.symptoms({
 #
 # ## Real networks
 #
-# Simulated shifts are uniform; unlearning is not. So we take every method of the [live experiment](live.ipynb) on both of its
-# forget sets at epochs 1, 3 and 5, and ask: do small ensembles rank these cells as KLoM does with all models, and do
-# they call the same ones damaged? A cell is *damaged* if P95 of retain or validation points, in either direction, passes what a uniform
-# shift of {glue:text}`how_many_limit:.2f` standard deviations scores with that estimator and so many models. The limit is
-# simulated, not fitted.
+# Simulated shifts are uniform; unlearning is not. So we take every method of the [live experiment](live.ipynb) on both forget
+# sets at epochs 1, 3 and 5: do small ensembles rank these cells as KLoM does with all models, and call the same ones
+# damaged? A cell is *damaged* if P95 of retain or validation points, in either direction, passes what a uniform shift of
+# {glue:text}`how_many_limit:.2f` standard deviations scores with that estimator and so many models (simulated, not fitted).
 
 # %%
 context, records = evidence.live(models=models, seed=seed)
@@ -292,8 +287,8 @@ figures.table(panels.ranked(found))
 # :class: ours
 # oq5 with 20 models orders these cells about as well as KLoM does with 40. In its judgements it does not reach nineteen of
 # twenty, the mark that H8 sets for another experiment: with 20 models it agrees with the full KLoM a little more often than
-# KLoM with 20 does, and passes the mark with 40, where KLoM still misses it. Many cells of this small experiment lie close to the
-# limit. The points stacked on the right edge have reached the most that oq5 can say with so few models.
+# KLoM with 20 does, and passes the mark with 40, where KLoM still misses it. Many cells lie close to the limit. The points
+# stacked on the right edge have reached the most that oq5 can say with so few models.
 # ```
 #
 # One ensemble has no disjoint ones beside it. The error over models then comes from leaving models out:
@@ -340,8 +335,7 @@ right = pd.Series({key: float(attack.accuracy[at].mean())
                    for key, at in cells.parts.items()})  # fmt: skip
 group = pd.Series([g for _, g in cells.parts], index=right.index)
 agreement = told["mean"].corr(right, method="spearman")
-start = right[first]
-glue_numbers("how_many", agreement=agreement, attack=start)
+glue_numbers("how_many", agreement=agreement, attack=right[first])
 
 # %% mystnb={"figure": {"caption": "Every cell and group of the live experiment, few models: how often an attacker tells an unlearned model from an oracle by one margin, against the mean of oq5. Dashed: guessing. The two orders are nearly one.", "name": "how_many-attack"}}
 figures.show(panels.attack(told["mean"], right, group), alt=(
@@ -349,10 +343,9 @@ figures.show(panels.attack(told["mean"], right, group), alt=(
     "to nearly one."))
 
 # %% [markdown]
-# Guessing is right half of the time. Told to find models on which nothing was unlearned, the attacker is right in
-# {glue:text}`how_many_attack:.1%` of cases, image by image, on the random forget set. Over all cells and groups the attack's accuracy
-# and oq5 have a rank correlation of {glue:text}`how_many_agreement:.2f`. Two rulers that were made differently agree; that is
-# what a second opinion is for.
+# Guessing is right half of the time. Where nothing was unlearned the attacker is right in
+# {glue:text}`how_many_attack:.1%` of cases on the random forget set. Over all cells and groups the attack's accuracy and oq5
+# have a rank correlation of {glue:text}`how_many_agreement:.2f`: two rulers that were made differently agree.
 #
 # ## On all of CIFAR-10
 #
@@ -374,16 +367,13 @@ one_model = {name: np.mean([r["seconds_retrain"] for r in told]) for name, told 
     ("live", records), ("laptop", evidence.recorded(preset="laptop")),
     ("desk", evidence.recorded(preset="desk"))) if told}  # fmt: skip
 figures.table(panels.costs(detectable, found, one_model))
-
-# %%
 begun = time.process_time()
 fewer.scored(cells, oq5, some)
 glue_numbers("how_many", scoring=time.process_time() - begun,
              scored=cells.oracle.shape[1])  # fmt: skip
 
 # %% [markdown]
-# (CPU time of trainings as recorded.) Scoring {glue:text}`how_many_scored:,` points of {glue:text}`how_many_few` models took oq5
-# {glue:text}`how_many_scoring:.2f` s while this page was built.
+# (CPU time of trainings as recorded.) oq5 scored {glue:text}`how_many_scored:,` points in {glue:text}`how_many_scoring:.2f` s.
 #
 # ```{admonition} Our comment: which one to use
 # :class: ours
@@ -449,8 +439,7 @@ for oracles in (few // 2, models):
 #
 # ```{exercise} Ten cells
 # :label: how_many-ex-cells
-# `oq5(..., cells=10)` cuts at tenths. Repeat the table of the six cases with it. Which entries move most, and is the power for a
-# uniform shift greater or smaller than with fifths?
+# Repeat the table of the six cases with `oq5(..., cells=10)`. Which entries move most?
 # ```
 
 # %% [markdown]

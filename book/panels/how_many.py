@@ -182,7 +182,7 @@ def costs(
     rows = []
     for n in detectable.index:
         row = {"N": n, "trainings": 2 * n}
-        row |= {f"minutes, {name}": f"{2 * n * s / 60:.2g}" for name, s in seconds.items()}
+        row |= {f"minutes, {name}": f"{2 * n * s / 60:.2f}" for name, s in seconds.items()}
         for name, statistic in (("klom", "p95"), ("oq5", "mean")):
             row[f"seen by {NAMES[name]} (sd)"] = f"{detectable[name, statistic][n]:.2f}"
         for name in ("klom", "oq5"):
