@@ -68,8 +68,7 @@ sizes = sorted({few // 2, few, min(2 * few, models // 2)})
 show_source(estimators.oq5, estimators.floor)
 
 # %% [markdown]
-# The first is the estimator that this chapter is about; the second says what any estimator scores when there is nothing to
-# see.
+# The first is the estimator that this chapter is about; the second says what an estimator scores if nothing differs.
 #
 # ## Where KLoM's models go
 #
@@ -314,8 +313,8 @@ glue_numbers("how_many", error=errors.mean(), spread=values.std(ddof=1),
              apart=len(apart), value=values.mean())  # fmt: skip
 
 # %% [markdown]
-# Doing nothing scores {glue:text}`how_many_value:.2f` nats on the random forget set, a mean over {glue:text}`how_many_apart` disjoint
-# ensembles of {glue:text}`how_many_few`. The jackknife gives each a standard error of {glue:text}`how_many_error:.3f`; they really
+# Doing nothing scores {glue:text}`how_many_value:.2f` nats on the random forget set, on average over
+# {glue:text}`how_many_apart` disjoint ensembles of {glue:text}`how_many_few`. The jackknife gives each a standard error of {glue:text}`how_many_error:.3f`; they really
 # differ with a standard deviation of {glue:text}`how_many_spread:.3f`.
 #
 # ## A second opinion
@@ -363,9 +362,10 @@ figures.table(panels.hypothesis(fewer.h8(desk["oq5", fewer.BLOCK])))
 # and $N$ oracles for each.
 
 # %%
-one_model = {name: np.mean([r["seconds_retrain"] for r in told]) for name, told in (
-    ("live", records), ("laptop", evidence.recorded(preset="laptop")),
-    ("desk", evidence.recorded(preset="desk"))) if told}  # fmt: skip
+used = {"live": records} | {name: evidence.recorded(preset=name)
+                            for name in ("laptop", "desk")}  # fmt: skip
+one_model = {name: np.mean([r["seconds_retrain"] for r in rows])
+             for name, rows in used.items() if rows}  # fmt: skip
 figures.table(panels.costs(detectable, found, one_model))
 begun = time.process_time()
 fewer.scored(cells, oq5, some)
