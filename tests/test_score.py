@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import zipfile
@@ -15,10 +16,11 @@ import pytest
 import torch
 
 import independent
-from unlearning import klom
+from unlearning import estimators, klom
 from unlearning.__main__ import main
 from unlearning.experiment import packing, presets, results, runner, score
 from unlearning.files import ROOT
+from unlearning.page import criteria
 
 GROUPS = {"forget": 5, "retain": 40, "val": 60}
 POINTS = sum(GROUPS.values())
@@ -191,6 +193,150 @@ def test_broken_and_disordered_margins_are_pointed_out(
     one_broken[0] = -np.inf
     assert "NaN" not in warned(one_broken)
     assert "none. Are the points" in warned(np.zeros_like(mine))
+
+
+def test_oq5_and_geb_stand_beside_klom(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    mine, oracle = margins(3, 24, shift=1.0), margins(1).astype(np.float16).astype(np.float32)
+    np.save(tmp_path / "mine.npy", mine)
+    found = told(capsys, pack, tmp_path / "mine.npy")["estimates"]
+    start = 0
+    for group, count in GROUPS.items():
+        part, start = slice(start, start + count), start + count
+        pair = [torch.from_numpy(np.ascontiguousarray(x[:, part])) for x in (mine, oracle)]
+        e = found["groups"][group]
+        assert e["oq5_mean"] == pytest.approx(float(estimators.oq5(*pair).mean()))
+        assert e["geb_mean"] == pytest.approx(float(estimators.geb(*pair).mean()))
+        back = estimators.oq5(*pair, direction=klom.DIRECTIONS[1])
+        assert e["reverse_oq5_p95"] == pytest.approx(np.percentile(back.numpy(), 95))
+        assert e["floor_mean"] < e["floor_p95"] < e["limit"] < 1.2
+    assert found["groups"]["forget"]["oq5_mean"] > 2 * found["groups"]["val"]["oq5_mean"]
+    assert score.SHIFT == criteria.DEFAULT.shift_sd
+
+
+def sentence(record: dict) -> str:
+    assert record["meaning"].count("\n") == 0 and record["meaning"].endswith(".")
+    return record["meaning"]
+
+
+def test_one_sentence_says_what_the_numbers_mean(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    """Fresh oracles close the gap, a shift half way closes half, further away is worse, damage has a name."""
+    path = tmp_path / "mine.npy"
+
+    def meant(mine: np.ndarray) -> str:
+        np.save(path, mine)
+        return sentence(told(capsys, pack, path, "--method", "m"))
+
+    fresh = meant(margins(4))
+    share = int(re.search(r"m closes (-?\d+)% of the gap", fresh)[1])
+    assert 80 < share < 120 and "leaves the other points within the limit" in fresh
+    harmed = margins(4)
+    harmed[:, -GROUPS["val"] :] -= 3
+    assert re.search(r"damages val \(\d\.\d\d, limit 0\.\d\d\)\.$", meant(harmed))
+    assert main(["score", str(pack), str(path), "--method", "m"]) == 0
+    assert "In one sentence: by oq5, m closes" in capsys.readouterr().out.replace("\n", " ")
+
+
+def estimate(mean: float, error: float = 0.01) -> dict:
+    return {"oq5_mean": mean, "oq5_mean_error": error, "floor_mean": 0.2, "oq5_p95": 0.5,
+            "limit": 0.8, "reverse_oq5_p95": 0.5, "reverse_limit": 0.8}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (1.2, 0.7, "closes 50% of the gap"),
+        (1.2, 1.7, "is worse than doing nothing: on the forget set it is 1.5 times as far"),
+        (0.21, 0.2, "cannot be judged on the forget set"),
+    ],
+)
+def test_the_sentence_by_hand(before: float, after: float, says: str):
+    made = {"nothing": {"forget": estimate(before)}, "groups": {"forget": estimate(after)}}
+    assert says in score.meaning({"method": "m", "estimates": made})
+    wide = {
+        "nothing": {"forget": estimate(1.2)},
+        "groups": {"forget": estimate(0.7), "val": estimate(0.2)},
+    }
+    wide["groups"]["val"]["reverse_oq5_p95"] = 0.9  # the other direction alone is damage, too
+    assert score.meaning({"method": "m", "estimates": wide}).endswith(
+        "damages val (0.90, limit 0.80)."
+    )
+
+
+def test_copies_and_few_models_are_pointed_out(pack: Path):
+    read = packing.read(str(pack))
+    own = margins(3, 20)
+    assert score._copies(own, read) == []
+    assert score._copies(np.repeat(own[:1], 8, 0), read) == [
+        "Beware: 8 of 8 models have equal margins: copies of one model are no ensemble."
+    ]
+    [pretrained] = score._copies(np.concatenate([read.pretrained[:3], own]), read)
+    assert "3 of 23" in pretrained and "pretrained models: was anything unlearned?" in pretrained
+    [oracles] = score._copies(read.oracle, read)
+    assert "20 of 20" in oracles and "oracles" in oracles
+
+
+def test_a_small_ensemble_is_called_small(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    np.save(tmp_path / "mine.npy", margins(3, 8))
+    found = told(capsys, pack, tmp_path / "mine.npy")["warnings"]
+    assert any(line.startswith("Beware: N = 8 is small") for line in found)
+    np.save(tmp_path / "mine.npy", margins(3, 20))
+    assert told(capsys, pack, tmp_path / "mine.npy")["warnings"] == []
+    assert main(["score", str(pack), str(tmp_path / "mine.npy")]) == 0
+    err = capsys.readouterr().err.splitlines()
+    assert len(err) == 9 and err[0] == "scoring yours on forget points, 1 of 9"
+
+
+def kl(p95: float) -> dict:
+    return {d: {"p95": p95, "floor": 1.0, "models": 100, "oracles": 100} for d in klom.DIRECTIONS}
+
+
+def run(method: str, forget: float, val: float, epoch: int = 1) -> dict:
+    groups = {"forget": kl(forget), "val": kl(val)}
+    told = {"lr": 0.1, "batchnorm": "train"}
+    return {
+        "method": method,
+        "groups": groups,
+        "configuration": told,
+        "epoch": epoch,
+        "models": 100,
+    }
+
+
+def test_the_place_among_recorded_runs_by_hand():
+    """Within the limit damage does not count; beyond it only runs with no more of it are compared."""
+    records = [
+        run("nothing", 9.0, 1.0), run("ga", 8.0, 1.0), run("ga", 3.0, 1.5, 2), run("ga", 2.0, 6.0, 3),
+        run("gda", 5.0, 7.0), run("finetune", 9.5, 1.0),
+    ]  # fmt: skip
+    mine = {"nothing": {"forget": kl(9.0)}, "groups": {"forget": kl(5.0), "val": kl(1.2)}}
+    found = score.placed(mine, records)
+    assert found["left"] == 0.5 and found["runs"] == 5 and found["better"] == 1
+    assert found["methods"]["ga"]["left"] == 0.25 and found["methods"]["ga"]["epoch"] == 2
+    assert found["methods"]["gda"] is None and found["methods"]["finetune"]["left"] > 1
+    mine["groups"]["val"] = kl(6.5)
+    assert score.placed(mine, records)["methods"]["ga"]["epoch"] == 3
+    assert score.placed(mine, records)["better"] == 2
+    assert score.placed(mine, records[:1]) is None and score.placed(mine, []) is None
+
+
+def test_recorded_runs_of_the_same_code_are_found():
+    found = score.recorded(packing.read("laptop/random-10"), 24)
+    assert found[0]["method"] == "nothing" and [r["method"] for r in found].count("nothing") == 1
+    assert {"ga", "gda", "scrub", "finetune", "retrain"} <= {r["method"] for r in found}
+    assert {(r["preset"], r["forget_set"], r["models"]) for r in found} == {
+        ("laptop", "random-10", 100)
+    }
+
+
+def test_without_records_it_says_so(pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    np.save(tmp_path / "mine.npy", margins(3))
+    assert told(capsys, pack, tmp_path / "mine.npy")["recorded"] is None
+    assert main(["score", str(pack), str(tmp_path / "mine.npy")]) == 0
+    assert "No unlearning runs on toy/five are recorded" in capsys.readouterr().out
 
 
 # --- against the experiment's own records ---------------------------------------------------------------------------

@@ -9,20 +9,29 @@ unlearning score laptop/random-10 checkpoints/     N state dicts of the pack's R
 import argparse
 import io
 import json
+import sys
+import textwrap
 import warnings
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from unlearning import datasets, files, klom, networks, training, uncertainty
+from unlearning import datasets, estimators, files, klom, networks, training, uncertainty
 from unlearning.errors import Refused, short
-from unlearning.experiment import packing, provenance
+from unlearning.experiment import estimates, packing, provenance, results
 from unlearning.experiment.packing import Pack
-from unlearning.files import Damaged
+from unlearning.files import ROOT, Damaged
+from unlearning.methods import METHODS
 
 MODELS = 2_000  # models scored at once: a minute's work on one core, twenty times the paper's N
+ENOUGH = 20  # models with which oq5 sees what KLoM's P95 sees with 100: the chapter how_many
+SHIFT = 0.84  # uniform shift that counts as damage (oracle sd), as in the book's criteria
+ROWS = {"groups": "yours", "nothing": "doing nothing", "oracle_split": "oracles, split"}
 
 UNSEALED = "The pack carries no checksum (it is of an older version): it is used unverified."
 _COLUMNS = "{:>9}{:>9}{:>16}{:>8}{:>9}{:>8}{:>11}{:>8}"
@@ -37,13 +46,17 @@ def compare(
     splits: int = 20,
     subsets: int = 40,
     seed: int = 0,
+    report: Callable[[str], None] | None = None,
 ) -> dict:
     """A record of KLoM between a method's margins and the pack's oracles, beside two marks to read it against.
 
     margins (N, points), checked by `checked`; None: only the marks. "groups": {group: {direction: uncertainty.Summary}} of
     the method; the same in "nothing" (min(N, N') pretrained models against all oracles) and "oracle_split" (the first
     min(N, half) oracles against the other ones: fewer models, so a higher floor).
+    estimates: the same three, {group: oq5 and GEB} as `estimated` has them.     warnings: what could make the numbers mean
+    something else. meaning: one sentence. recorded: `placed` among the recorded runs, None where there are none.
     correlation: of the points' mean margins with the oracles'; near zero or below, the points are in another order.
+    report: is told what is being scored.
     """
     n = len(pack.oracle) if margins is None else len(margins)
     split = min(n, len(pack.oracle) // 2)
@@ -53,26 +66,20 @@ def compare(
     if margins is not None:
         pairs = {"groups": (margins, pack.oracle)} | pairs
 
-    def summaries(unlearned: np.ndarray, oracle: np.ndarray) -> dict:
-        return {
-            group: {
-                direction: asdict(
-                    uncertainty.summarize(
-                        *(
-                            torch.from_numpy(np.ascontiguousarray(x[:, columns]))
-                            for x in (unlearned, oracle)
-                        ),
-                        direction=direction,
-                        splits=splits,
-                        subsets=subsets,
-                        seed=seed,
-                    )
-                )
-                for direction in klom.DIRECTIONS
-            }
-            for group, columns in pack.groups().items()
-            if columns.start < columns.stop
+    told = {name: {} for name in pairs}
+    small = {name: {} for name in pairs}
+    wanted = {group: c for group, c in pack.groups().items() if c.start < c.stop}
+    for k, (name, group) in enumerate((name, group) for name in pairs for group in wanted):
+        if report:
+            row = method if name == "groups" else ROWS[name]
+            report(f"scoring {row} on {group} points, {k + 1} of {len(pairs) * len(wanted)}")
+        both = [torch.from_numpy(np.ascontiguousarray(x[:, wanted[group]])) for x in pairs[name]]
+        options = {"splits": splits, "subsets": subsets, "seed": seed}
+        told[name][group] = {
+            direction: asdict(uncertainty.summarize(*both, direction=direction, **options))
+            for direction in klom.DIRECTIONS
         }
+        small[name][group] = estimated(*both)
 
     meta = pack.meta
     record = {
@@ -86,15 +93,16 @@ def compare(
     }
     if margins is not None:
         record["correlation"] = _correlation(np.nan_to_num(margins, nan=-packing.CLIP), pack.oracle)
-    return (
-        record
-        | {name: summaries(*pair) for name, pair in pairs.items()}
-        | {
-            "seed": seed,
-            "pack": {"sha256": meta["sha256"], "trained": meta["trained"]},
-            "provenance": provenance.provenance("cpu"),
-        }
-    )
+    record |= told | {"estimates": small}
+    if margins is not None:
+        record["recorded"] = placed(record, recorded(pack, n))
+        record["warnings"] = _warnings(record) + _copies(margins, pack)
+        record["meaning"] = meaning(record)
+    return record | {
+        "seed": seed,
+        "pack": {"sha256": meta["sha256"], "trained": meta["trained"]},
+        "provenance": provenance.provenance("cpu"),
+    }
 
 
 def _correlation(margins: np.ndarray, oracle: np.ndarray) -> float | None:
@@ -103,6 +111,92 @@ def _correlation(margins: np.ndarray, oracle: np.ndarray) -> float | None:
         np.clip(x, -packing.CLIP, packing.CLIP).mean(0, dtype=np.float64) for x in (margins, oracle)
     ]
     return float(np.corrcoef(*means)[0, 1]) if min(np.ptp(m) for m in means) > 0 else None
+
+
+def estimated(unlearned: torch.Tensor, oracle: torch.Tensor) -> dict[str, float]:
+    """`estimates.group` with what oq5 is read against: floors (of its mean, of its P95), and where damage begins.
+
+    limit, reverse_limit: P95 of oq5 for a uniform shift of SHIFT oracle standard deviations. All simulated for these
+    numbers of models, with Gaussian margins. NaN margins count as -CLIP.
+    """
+    found = estimates.group(*(x.nan_to_num(nan=-packing.CLIP) for x in (unlearned, oracle)))
+    null = estimators.floor("oq5", len(unlearned), len(oracle)).numpy()
+    found |= {"floor_mean": float(null.mean()), "floor_p95": float(np.percentile(null, 95))}
+    for direction, name in zip(klom.DIRECTIONS, ("limit", "reverse_limit"), strict=True):
+        found[name] = _shifted("oq5", len(unlearned), len(oracle), direction)[0]
+    return found
+
+
+# --- among the recorded methods --------------------------------------------------------------------------------------
+
+
+def recorded(pack: Pack, models: int) -> list[dict]:
+    """Records on the pack's forget set by its own training code, doing nothing first; N as near to `models` as there is.
+
+    Empty without doing nothing: everything is read against it.
+    """
+    folder = ROOT / "results"
+    if not folder.is_dir():  # an installed package alone
+        return []
+    meta, code = pack.meta, pack.meta["run"].get("training_code")
+    found = [
+        r
+        for r in results.collect(folder, preset=meta["preset"], forget_set=meta["forget_set"])
+        if code in (None, r["provenance"].get("training_code"))
+    ]
+    known = {r["models"] for r in found if r["method"] == "nothing"}
+    nearest = min(known, key=lambda n: abs(n - models), default=None)
+    same = [r for r in found if r["models"] == nearest]
+    return sorted(same, key=lambda r: r["method"] != "nothing")
+
+
+def placed(record: dict, records: list[dict]) -> dict | None:
+    """Where the method stands among recorded runs, by KLoM's P95 above its floor; None where there are none.
+
+    records: as `recorded` has them. left: share of doing nothing's forget score (with as many models) that is left.
+    damage: the largest score on other points, in either direction, over what a shift of SHIFT scores with so many
+    models: up to 1 counts as none. better: runs with less left and no more damage. methods: of each method the run with
+    the least left among those with no more damage than this one; None where every run does more.
+    """
+    runs = records[1:]
+    if not runs or _height(records[0]["groups"]) <= 0 or _height(record["nothing"]) <= 0:
+        return None
+    left, damage = _place(record["groups"], _height(record["nothing"]))
+    methods, better = {r["method"]: None for r in runs}, 0
+    for r in runs:
+        run_left, run_damage = _place(r["groups"], _height(records[0]["groups"]))
+        if run_damage > max(damage, 1):
+            continue
+        better += run_left < left
+        if methods[r["method"]] is None or run_left < methods[r["method"]]["left"]:
+            lr, batchnorm = (r["configuration"].get(k) for k in ("lr", "batchnorm"))
+            told = {"lr": lr, "epoch": r["epoch"], "frozen": batchnorm == "frozen"}
+            methods[r["method"]] = told | {"left": run_left, "damage": run_damage}
+    return {"runs": len(runs), "models": runs[0]["models"], "left": left, "damage": damage,
+            "better": better, "methods": methods}  # fmt: skip
+
+
+def _height(groups: dict, group: str = "forget", direction: str = klom.DIRECTIONS[0]) -> float:
+    return groups[group][direction]["p95"] - groups[group][direction]["floor"]
+
+
+def _place(groups: dict, whole: float) -> tuple[float, float]:
+    damage = 0.0
+    for group in (g for g in groups if g != "forget"):
+        for direction in klom.DIRECTIONS:
+            sizes = (groups[group][direction][k] for k in ("models", "oracles"))
+            unit = np.subtract(*_shifted("klom", *sizes, direction))
+            damage = max(damage, float(_height(groups, group, direction) / unit))
+    return _height(groups) / whole, damage
+
+
+@cache
+def _shifted(name: str, models: int, oracles: int, direction: str) -> tuple[float, float]:
+    """P95 of an estimator if every mean is shifted by SHIFT, and if nothing differs; simulated Gaussian margins."""
+    score, generator = estimators.estimator(name).function, torch.Generator().manual_seed(0)
+    u, o = (torch.randn(n, 4000, generator=generator) for n in (models, oracles))
+    both = (score(x, o, direction=direction).numpy() for x in (u + SHIFT, u))
+    return tuple(float(np.percentile(scores, 95)) for scores in both)
 
 
 # --- what a user brings ----------------------------------------------------------------------------------------------
@@ -181,7 +275,9 @@ def checkpoint_margins(paths: list[Path], pack: Pack, root: str | None = None) -
     )
     advice = "save model.state_dict() with torch.save"
     found = []
-    for path in paths:
+    for k, path in enumerate(paths):
+        if k and k % 10 == 0:
+            _progress(f"checkpoint {k} of {len(paths)}")
         try:
             raw = io.BytesIO(files.content(path))
             with warnings.catch_warnings(action="ignore"):  # of files that are then refused
@@ -247,12 +343,8 @@ def described(pack: Pack, name: str) -> str:
 
 def table(record: dict) -> str:
     """The record as text: for each direction and group the method, doing nothing, and oracles against oracles."""
-    rows = {
-        "groups": record["method"],
-        "nothing": "doing nothing",
-        "oracle_split": "oracles, split",
-    }
-    rows = {key: label for key, label in rows.items() if key in record}
+    rows = {key: ROWS[key] for key in ROWS if key in record}
+    rows |= {"groups": record["method"]} if "groups" in record else {}
     width, lines = max(map(len, rows.values())), []
     names = ("KL(oracle || unlearned), the paper's direction", "KL(unlearned || oracle)")
     for direction, told in zip(klom.DIRECTIONS, names, strict=True):
@@ -280,7 +372,85 @@ def table(record: dict) -> str:
     lines.append(
         "Read each P95 against its own row's floor (its value if nothing differed) and against doing nothing."
     )
-    return "\n".join(lines + (_warnings(record) if "groups" in record else []))
+    lines += ["", *_estimates_table(record, rows, width)]
+    if "groups" in record:
+        lines += ["", *_placing(record), "", textwrap.fill(record["meaning"], 118)]
+        lines += record["warnings"]
+    return "\n".join(lines)
+
+
+def _estimates_table(record: dict, rows: dict[str, str], width: int) -> list[str]:
+    """oq5 and GEB, which need fewer models (the chapter how_many)."""
+    form = "{:>12}{:>8}{:>9}{:>8}{:>13}{:>11}"
+    heads = ("mean", "floor", "P95", "limit", "other P95", "GEB mean")
+    lines = [
+        f"oq5 and GEB in nats, KL(oracle || unlearned); other P95: KL(unlearned || oracle)\n{'':<{width + 14}}"
+        + form.format(*heads)
+    ]
+    for group in record["estimates"]["nothing"]:
+        for k, (key, label) in enumerate(rows.items()):
+            e = record["estimates"][key][group]
+            gauss = f"{e['geb_mean']:.3f}" if "geb_mean" in e else "-"
+            values = (f"{e['oq5_mean']:.2f}±{1.96 * e['oq5_mean_error']:.2f}", f"{e['floor_mean']:.2f}",
+                      f"{e['oq5_p95']:.2f}", f"{e['limit']:.2f}", f"{e['reverse_oq5_p95']:.2f}", gauss)  # fmt: skip
+            lines.append(f"{'' if k else group:<12}{label:<{width + 2}}" + form.format(*values))
+    return [
+        *lines,
+        f"limit: P95 of oq5 if every mean were shifted by {SHIFT} oracle standard deviations.",
+    ]
+
+
+def _placing(record: dict) -> list[str]:
+    """The recorded runs that do no more damage, method by method."""
+    name, place = record["method"], record["recorded"]
+    if place is None:
+        return [
+            f"No unlearning runs on {record['preset']}/{record['forget_set']} are recorded beside it."
+        ]
+    head = (
+        f"Among {place['runs']} recorded runs on this forget set (N = {place['models']}), by KLoM's P95 above floors: "
+        f"{name} leaves {place['left']:.0%} of doing nothing's forget score, with damage {place['damage']:.2f} (up to 1: "
+        f"none; 1: a shift of {SHIFT} oracle standard deviations). {place['better']} runs leave less and do no more damage. "
+        "The best run of each method that does no more:"
+    )
+    lines = [textwrap.fill(head, 118)]
+    titles = {m: METHODS[m].title for m in METHODS} | {"retrain": "short retraining"}
+    for method, best in place["methods"].items():
+        told = "every run does more damage"
+        if best:
+            lr = "" if best["lr"] is None else f"step size {best['lr']:g}, "
+            frozen = ", BatchNorm frozen" if best["frozen"] else ""
+            told = f"leaves {best['left']:.0%}, damage {best['damage']:.2f} ({lr}epoch {best['epoch']}{frozen})"
+        lines.append(f"  {titles.get(method, method):<22}{told}")
+    return lines
+
+
+def meaning(record: dict) -> str:
+    """One sentence: how much of the gap on the forget set is closed, by oq5, and whether other points are damaged."""
+    name, mine, before = record["method"], *(record["estimates"][k] for k in ("groups", "nothing"))
+    start, end = before["forget"], mine["forget"]
+    gap, reach = (start["oq5_mean"] - start["floor_mean"], 1.96 * start["oq5_mean_error"])
+    if gap <= reach:
+        told = "cannot be judged on the forget set, where doing nothing is within chance of the oracles,"
+    else:
+        left = (end["oq5_mean"] - end["floor_mean"]) / gap
+        off = 1.96 * end["oq5_mean_error"] / gap
+        between = f"between {1 - left - off:.0%} and {1 - left + off:.0%}"
+        told = f"closes {1 - left:.0%} of the gap between doing nothing and the oracles on the forget set ({between})"
+        if left - off > 1:
+            told = f"is worse than doing nothing: on the forget set it is {left:.1f} times as far from the oracles"
+    harmed = [
+        f"{group} ({value:.2f}, limit {limit:.2f})"
+        for group, e in mine.items()
+        if group != "forget"
+        for value, limit in [max(((e["oq5_p95"], e["limit"]), (e["reverse_oq5_p95"], e["reverse_limit"])),
+                                 key=lambda pair: pair[0] - pair[1])]
+        if value > limit
+    ]  # fmt: skip
+    damage = (
+        f"damages {', '.join(harmed)}" if harmed else "leaves the other points within the limit"
+    )
+    return f"In one sentence: by oq5, {name} {told} and {damage}."
 
 
 def _warnings(record: dict) -> list[str]:
@@ -299,6 +469,36 @@ def _warnings(record: dict) -> list[str]:
             "Beware: a few far-out models stretch the bins (collapsed above 0), or a P95 lies below its "
             "floor: read `robust`."
         )
+    if (n := min(record["models"], record["oracles"])) < ENOUGH:
+        floor = max(g[klom.DIRECTIONS[0]]["gaussian_floor"] for g in record["groups"].values())
+        found.append(
+            f"Beware: N = {n} is small: KLoM's P95 is {floor:.1f} nats if nothing differs. Read oq5, and give at "
+            f"least {ENOUGH} models."
+        )
+    return found
+
+
+def _copies(margins: np.ndarray, pack: Pack) -> list[str]:
+    """Models that are no models of their own: equal to each other, to pretrained models or to oracles (as float16)."""
+
+    def keys(ensemble: np.ndarray) -> list[bytes]:
+        return [row.tobytes() for row in packing.rounded(ensemble) + np.float16(0)]  # -0 equals 0
+
+    mine, found = keys(margins), []
+    if twice := sum(count for count in Counter(mine).values() if count > 1):
+        found.append(
+            f"Beware: {twice} of {len(mine)} models have equal margins: copies of one model are no ensemble."
+        )
+    whose = {
+        "pretrained models: was anything unlearned?": pack.pretrained,
+        "oracles: these are no unlearned models.": pack.oracle,
+    }
+    for told, others in whose.items():
+        known = set(keys(others))
+        if same := sum(key in known for key in mine):
+            found.append(
+                f"Beware: {same} of {len(mine)} models have the margins of the pack's {told}"
+            )
     return found
 
 
@@ -335,6 +535,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def main(arguments: argparse.Namespace) -> int:
     """Exit status 0; refusals are raised."""
     if arguments.pack is None:
@@ -342,7 +546,7 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     pack = packing.read(arguments.pack)
     margins = read(arguments.files, pack, arguments.data) if arguments.files else None
-    record = compare(pack, margins, method=arguments.method)
+    record = compare(pack, margins, method=arguments.method, report=_progress)
     if arguments.json:
         print(json.dumps(record, allow_nan=False))
         return 0
