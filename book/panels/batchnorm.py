@@ -573,5 +573,9 @@ def live_told(tables: list[pd.DataFrame]) -> dict[str, float | int]:
     trap = last.loc["BatchNorm frozen"]  # on the second set
     told |= {"trap_plain": trap.retain, "trap_robust": trap.retain_robust, "trap_share": trap.retain_collapsed}
     runs = pd.concat(tables)
+    kept = runs[runs.both.fillna(False).astype(bool) & (runs.epoch > 0)]
+    told["live_kept"] = "; ".join(f"{r.method}, epoch {r.epoch}, {r.forget_set}" for r in kept.itertuples()) or "none"
+    lost = 100 * (kept.val_oracle_accuracy - kept.val_accuracy)
+    told["live_kept_lost"] = lost.max()
     return told | {"epochs": int(tables[0].epoch.max()), "live_runs": int((runs.epoch > 0).sum()),
                    "live_both": int(runs.both.fillna(False).sum()), "live_open": int(runs.both.isna().sum())}  # fmt: skip
