@@ -81,7 +81,7 @@ def mechanism(drift: pd.DataFrame) -> list[Figure]:
             rows = drift[drift.set == name]
             for g, marker in zip(GROUPS, "os^", strict=True):
                 ax.plot(rows.step, rows[g], style, marker=marker, ms=3.5, lw=1.3, color=figures.COLORS[COLOR[g]],
-                        label=WORD[g] if style == "-" else None)  # fmt: skip
+                        label=WORD[g] if name == names[-1] else None)  # fmt: skip
         ax.set(xlabel="batches of F seen", ylabel="change of margins, RMS (nats)")
         ax.margins(y=0.25)
         ax.legend(loc="upper left", ncols=3, columnspacing=1, handlelength=1.5)
@@ -152,7 +152,8 @@ def _curves(rows: pd.DataFrame, column: str, mode: str, rates: list[float], titl
     ax.set_title(f"{MODE[mode]}, {title}", size=9.5)
     if column == "damage":
         ax.axhline(0, color=figures.COLORS["neutral"], ls=":")
-        ax.legend(loc="upper left", ncols=4, columnspacing=0.8, handlelength=1.6, fontsize=8.5, title="step size",
+        if told - {None}:
+            ax.legend(loc="upper left", ncols=4, columnspacing=0.8, handlelength=1.6, fontsize=8.5, title="step size",
                   alignment="left")  # fmt: skip
         ax.set(xlabel="epochs", ylabel="damage (nats)", ylim=(-1.5, 15))
     else:

@@ -108,9 +108,7 @@ def compare(
     }
     oracle = nothing(retrained, context, forget_set) if retrained else oracles(context, forget_set)
     epochs = next(iter(trials.values()))[1].epochs
-    return table(
-        context, forget_set, nothing(starts, context, forget_set), oracle, runs, epochs
-    )
+    return table(context, forget_set, nothing(starts, context, forget_set), oracle, runs, epochs)
 
 
 def table(
