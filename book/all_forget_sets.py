@@ -81,7 +81,7 @@ marks = evidence.marks(scale)  # the same in this scale's units
 # {glue:text}`all_forget_sets_provenance`
 #
 # Three small maps per forget set, one per method. SCRUB is the published one, which trains nothing
-# ([why](ascent_or_batchnorm.ipynb)). Grey diamonds: the authors' published numbers for the nearest of their sets.
+# ([why](scrub.ipynb)). Grey diamonds: the authors' published numbers for the nearest of their sets.
 
 # %% mystnb={"figure": {"caption": "The paper's Figure 6 from our records ({glue:text}`all_forget_sets_title`): forget KLoM against validation KLoM, one map per method; colours by cost as on the other maps, grey diamonds: published, dotted: limits. Only GA leaves the neighbourhood of the pretrained models.", "name": "all_forget_sets-val"}}
 slides, names = panels.small_multiples(grid, "val", marks, title)

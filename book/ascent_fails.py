@@ -61,7 +61,7 @@ show_source(methods.descent_ascent, methods.cost, criteria.Criteria)
 # formulas. **GA** goes up the loss on the forget set $F$ ([its code](live.ipynb)). **GDA**, printed above, begins some of its
 # epochs with such a pass over $F$ and goes once through the retain set $R$, downhill, in every epoch. **SCRUB** does the same
 # with a teacher. On this page it runs as in the public code, where
-# [its optimiser holds the wrong parameters](ascent_or_batchnorm.ipynb). All use plain SGD and take the points in a fixed
+# [its optimiser holds the wrong parameters](scrub.ipynb). All use plain SGD and take the points in a fixed
 # order.
 #
 # A *configuration* is one setting at one stopping time. It is applied to all $N$ pretrained models, and the $N$ results are
@@ -152,7 +152,7 @@ figures.frames(slides, names, "forget set", alt=(
 # ## Every configuration, counted
 #
 # The published rates of GA up to {glue:text}`ascent_fails_no_step` do what step size 0 does, BatchNorm's drift and nothing
-# else ([the control](ascent_or_batchnorm.ipynb)); they are one trajectory and counted once, as step size 0.
+# else ([the control](batchnorm.ipynb)); they are one trajectory and counted once, as step size 0.
 
 # %%
 figures.table(panels.counts(runs))
@@ -308,4 +308,4 @@ figures.table(wording.listing(every))
 # - A claim of the form "never" is tested by its exceptions, and the exceptions by accuracy.
 # - A map is read with its floor, its limits and its number of models, or not at all.
 # - Could one have known where to stop? [The illusion](illusion.ipynb). Is the damage due to ascent?
-#   [Ascent or BatchNorm](ascent_or_batchnorm.ipynb).
+#   [Ascent or BatchNorm](batchnorm.ipynb).

@@ -215,5 +215,5 @@ figures.show(panels.verdict_strip(found), alt=f"Verdicts: {words}.")
 #
 # **Teach.** A chapter is plain Python with prose between the cells, so it can be cut, extended and assigned. Parameters
 # make good exercises: *for which α does the oracle lie left of the pretrained weight?* has an answer in one rerun.
-# The experiment chapters end with exercises, and [Ascent or BatchNorm?](ascent_or_batchnorm.ipynb) adds an unlearning
-# method in a dozen lines. `unlearning score` compares a method of yours with recorded oracles, with no training at all.
+# The experiment chapters end with exercises; [Ascent or BatchNorm?](batchnorm.ipynb) runs a method in four lines beside GA,
+# and has another one as an exercise. `unlearning score` compares a method of yours with recorded oracles, with no training at all.

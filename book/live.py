@@ -151,7 +151,7 @@ glue_numbers("live", rate=rate, **panels.dip(path_of_rate, as_read, runs))
 #
 # Step size 0 changes no parameter. In train mode it still moves BatchNorm's running statistics towards those of $F$. With
 # BatchNorm frozen, the parameters move and the statistics do not. Together with the published form these are three runs
-# that pull the two causes apart ([more](ascent_or_batchnorm.ipynb)).
+# that pull the two causes apart ([more](batchnorm.ipynb)).
 
 # %% mystnb={"figure": {"caption": "The control, live, on 256 digits: step size 0.1 as published, step size 0 (BatchNorm's drift alone), and step size 0.1 with BatchNorm frozen. Dashed: floors. On random points drift alone does as much damage on R as ascent alone; on points of PC1 drift alone even makes the forget score fall.", "name": "live-controls"}}
 figures.show(*panels.controls(runs, 0.1), alt=(

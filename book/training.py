@@ -232,7 +232,7 @@ glue_numbers("training", first_rate=training.learning_rate(0, 98, paper),
 # %% [markdown]
 # *The first step has rate* {glue:text}`training_first_rate:.0f`. It moves no weight. It does update batch normalisation's
 # running mean and variance, and the momentum. That a step of size zero can change a model will become a theme in
-# [Ascent or BatchNorm?](ascent_or_batchnorm.ipynb)
+# [Ascent or BatchNorm?](batchnorm.ipynb)
 #
 # *The batch is not certain.* The paper says 512, the public code (RoyRin/data-unlearning-bench) trains with 256. At the
 # same learning rates that makes {glue:text}`training_code_steps:.0f` times as many steps, on noisier gradients. It is

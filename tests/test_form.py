@@ -10,8 +10,6 @@ from unlearning.files import ROOT
 
 NAMES = chapters.in_toc()
 PAGES = {"home", "verdicts", "rerun", "lemmas"}  # README-like pages: may be shorter
-# Chapters that are still to be rebuilt: the list only gets shorter
-OLD = {"ascent_or_batchnorm"}
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 
 
@@ -50,20 +48,17 @@ def shortcomings(name: str) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_chapter_can_be_read_in_one_sitting(name: str):
     found = shortcomings(name)
-    if name in OLD:
-        assert len(found) > 2, f"{name} conforms: take it off the list OLD"
-        pytest.skip(f"{name} is still to be rebuilt: {'; '.join(found[:2])}")
     assert not found, f"{name}: " + "; ".join(found)
 
 
 def test_no_chapter_draws_by_itself():
     """Plots stand in book/panels, where they are tested."""
-    for name in set(NAMES) - OLD:
+    for name in NAMES:
         assert "figures.panel(" not in chapters.path_of(name).read_text(), name
 
 
 def test_every_chapters_panels_exist():
-    for name in set(NAMES) - OLD:
+    for name in NAMES:
         for module in re.findall(
             r"^from panels import (\w+)", chapters.path_of(name).read_text(), re.M
         ):

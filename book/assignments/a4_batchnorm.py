@@ -25,7 +25,7 @@
 # %% tags=["assignment"]
 minutes = 60
 needs = ["torch"]
-chapters = ["ascent_or_batchnorm"]
+chapters = ["batchnorm"]
 
 # %% tags=["seed"]
 ASSIGNMENT = "a4"

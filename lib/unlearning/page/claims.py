@@ -39,9 +39,7 @@ CLAIMS = (
         "App. L, Fig. 7",
         "all_forget_sets",
     ),
-    Claim(
-        "C5", "SCRUB stays close to the pretrained model.", "App. L, Fig. 6", "ascent_or_batchnorm"
-    ),
+    Claim("C5", "SCRUB stays close to the pretrained model.", "App. L, Fig. 6", "scrub"),
     Claim(
         "C6",
         "About 100 models are needed: with 20 or 50 the metric is large where it should be low.",
