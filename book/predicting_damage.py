@@ -75,6 +75,17 @@ from unlearning.page.source import show_source
 from unlearning.theory import first_step
 
 # %% [markdown]
+# *By hand.* One weight, $H = h$, so $I_{ab} = g_a g_b / h$. Let $f = \frac1{10}$, $g_R = 1$, and take two forget sets with $g_F = 3$ and $g_F = -3$ (in units of
+# $\sqrt h$). The norm cannot tell them apart. $I_{FR} = \pm 3$ can, and $I_{FF} = 9$ for both. The rate is $\frac{12}{10}(\pm 3) - \frac{11}{10} 9 - \frac1{10}$,
+# that is $-\frac{64}{10}$ or $-\frac{136}{10}$: both first steps are right. The way to the oracle is $f(g_F - g_R)$ and the step $(1+f)g_F - f g_R$ (both over $h$):
+# $\frac{2}{10}$ against $\frac{32}{10}$, and $-\frac{4}{10}$ against $-\frac{34}{10}$. A step of size one goes many times too far.
+
+# %%
+for pull in (3.0, -3.0):
+    way, step = 0.1 * (pull - 1), first_step.step(pull, 1.0, 0.1)
+    print(first_step.away(pull**2, pull, 1.0, 0.1), step / way)
+
+# %% [markdown]
 # ```{raw} html
 # <details class="predict"><summary><strong>Predict before you scroll.</strong> Real digits, forget sets of many kinds: for about
 # how many of ten sets will the first step be wrong?</summary>Almost none. F would have to pull <em>less</em>

@@ -91,6 +91,13 @@ show_source(forget_sets.principal_components, forget_sets.select_points)
 # \end{aligned}
 # $$ (principal_components-eq-loss)
 #
+# | symbol | meaning |
+# | --- | --- |
+# | $T$, $S$ | teacher, student: two weights each |
+# | $z_i = y_i x_i$, $\omega_i$ | a training point with its label's sign, its weight in the mean |
+# | $\ell_i$, $\overline{\nabla\ell}$, $H$ | loss at $i$, mean gradient, Hessian of $L$; $\lambda$ the ridge |
+# | $S_{-i}$, $I_{ij}$ | student without $i$, change of the loss at test point $j$ |
+#
 # The full student has $\omega_i = \frac1n$. We need many students that differ in the weights $\omega$ only: one without each point, one for each
 # member of an ensemble. With $z_i = y_i x_i$, Newton's method in two dimensions trains all of them at once.
 
@@ -166,6 +173,16 @@ def influences(z, z_test, lam, rest):
     losses = np.logaddexp(0, -fit(z, omega, lam) @ z_test.T)
     return losses[1:] - losses[0]
 
+
+# %% [markdown]
+# *By hand:* a ridge so heavy that $S \approx 0$: then $\nabla\ell_i = -\frac12 z_i$, $H \approx \lambda$. Three points $z_i = (2,0), (1,0), (0,0)$, one test point $(1,0)$.
+# "Fixed" gives $\frac{1}{4\lambda n}\,(2, 1, 0)$, all of one sign. "Rest" takes the mean $(1,0)$ off: $\frac{1}{4\lambda(n-1)}\,(1, 0, -1)$.
+
+# %%
+three, heavy = np.array([[2.0, 0], [1, 0], [0, 0]]), 1e4
+for rest in (False, True):
+    found = influences(three, np.array([[1.0, 0]]), heavy, rest)
+    print(4 * heavy * (3 - rest) * found.ravel())
 
 # %%
 z_test = sample(ratio, np.random.default_rng([seed, 1]))

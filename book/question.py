@@ -94,6 +94,14 @@ seed: int = 0  # seed of the splits into train, test and forget [0, 1000000]
 #
 # with two weights $a, b > 0$.
 #
+# | symbol | meaning |
+# | --- | --- |
+# | $D$, $F$, $R$ | training, forget and retain set, $R = D \setminus F$ |
+# | $\mathcal{A}$, $\mathcal{U}$ | training, unlearning: random maps to models |
+# | $\theta$, $\ell(\theta; z)$, $L_S$ | weights, loss at an example, mean loss over a set $S$ |
+# | $\eta$, $\lambda$ | step size, ridge coefficient |
+# | margin | log-odds of the true class |
+#
 # ```{admonition} The paper claims
 # :class: paper
 # All three share one hidden assumption: that one can move the model on $F$ and leave it alone elsewhere. Forget and
@@ -177,6 +185,23 @@ def walk(method, theta, x, y):
         if method == "GDA":
             theta = theta - rate * gradient(theta, x[forget:], y[forget:])
 
+
+# %% [markdown]
+# *One ascent step by hand.* Start from a model that knows nothing, $\theta = 0$: every class has probability
+# $\tfrac1{10}$, every margin is $\ln\frac{1/10}{9/10} = -\ln 9$. Forget a single image $x$ of a class. The gradient of
+# its loss is $(p - e_y)\,x^\top$, so a step of ascent lowers the class's logit at another image $x'$ by
+# $\tfrac9{10}\,\eta\,x\cdot x'$ and raises the nine others by $\tfrac1{10}\,\eta\,x\cdot x'$. If $x'$ is of the same
+# class, its margin falls by exactly $\eta\,x\cdot x'$. The step does not single out $x$: it pushes each image of the class
+# by its inner product with $x$. For the image itself, for the one of its class that falls most, and on average:
+
+# %%
+same = pixels[labels == labels[0]]  # its first row is the image that goes
+one_step = rate * gradient(np.zeros((65, 10)), same[:1], labels[:1])
+knocked = margins(torch.from_numpy(same @ one_step),
+                  torch.full((len(same),), int(labels[0]))).numpy()  # fmt: skip
+fall = -np.log(9) - knocked
+print("by hand", *(rate * same @ same[0])[:3], "computed", *fall[:3])
+print("itself", fall[0], "most", fall[1:].max(), "mean", fall[1:].mean())
 
 # %%
 rows = []

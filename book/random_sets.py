@@ -69,12 +69,13 @@ show_source(random_sets.hoeffding_bound, random_sets.hoeffding_margin,
 # %% [markdown]
 # ## The lemma
 #
-# Images and labels are independent draws from one distribution, the *population*. The training set $D$ is a sample of
-# it, $F \subset D$ is chosen uniformly at random, and $R = D \setminus F$. An oracle $\theta$ is trained on $R$. Write
+# Images and labels are independent draws from one distribution, the *population*; $D$ is a sample of it.
 #
-# - $|F|$ for the number of images in $F$,
-# - $\mathrm{Acc}_F$ for the fraction of $F$ that $\theta$ classifies correctly,
-# - $\mathrm{Acc}_T$ for the probability that $\theta$ classifies a fresh draw from the population correctly.
+# | symbol | meaning |
+# | --- | --- |
+# | $F \subset D$, $R$, $n = \lvert F\rvert$ | forget set, chosen uniformly at random; $D \setminus F$; its size (images) |
+# | $\theta$, $\mathrm{Acc}_F$ | an oracle, trained on $R$; the fraction of $F$ that it classifies correctly |
+# | $p = \mathrm{Acc}_T$ | probability that it classifies a fresh draw from the population correctly |
 #
 # ````{prf:lemma} Lemma 1 of the paper
 # :label: random_sets-lemma1
@@ -113,8 +114,7 @@ show_source(random_sets.hoeffding_bound, random_sets.hoeffding_margin,
 # gives {eq}`random_sets-eq-bound`. It then holds on average over $R$ and the training too. $\square$
 # ````
 #
-# This is Hoeffding's inequality {cite}`hoeffding1963`; all that is special to unlearning is the first paragraph. Three
-# things in it deserve a second look.
+# This is Hoeffding's inequality {cite}`hoeffding1963`; only the first paragraph is special to unlearning. Three things:
 #
 # - It needs $F$ to be *random*. For images picked because they are hard, or alike, the $Z_i$ are not draws from the population.
 # - It needs the model not to have seen $F$. For the pretrained model the lemma says nothing.

@@ -30,7 +30,7 @@
 # ```{admonition} The paper claims
 # :class: paper
 # Training is stable: whatever the ridge, the pretrained model stays close to the oracle. Descent-ascent is not: it can
-# end arbitrarily far away, on the other side.
+# end arbitrarily far away, on the other side, for $|F|^2/(|R|(|F|+|D|)) \le \alpha \le |F|/|R|$.
 # ```
 
 # %% [markdown]

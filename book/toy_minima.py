@@ -90,15 +90,15 @@ figures.table(panels.points())
 # L_\alpha(\theta) = \sum_{i=1}^{4} \alpha_i\, (h_i - y_i)^2 + \lambda \|\theta\|^2 .
 # $$ (toy_minima-eq-loss)
 #
-# Now some copies of point 4 must be forgotten. Everything differs only in the multiplicity $\alpha_4$. If $k$ of
-# the four copies go, then
+# Now $k$ of the four copies of point 4 must be forgotten. Everything differs only in the multiplicity $\alpha_4$.
 #
-# - **training** (D) has $\alpha_4 = 4$,
-# - **retraining** (R) has $\alpha_4 = 4 - k$,
-# - **descent-ascent** (DA) descends on the kept copies and ascends on the forgotten ones, $\rho$ times as fast:
-#   $\alpha_4 = (4 - k) - \rho k$.
+# | symbol | meaning |
+# | --- | --- |
+# | $x_i$, $y_i$, $h_i$ | point, its label, the network's output; $\theta = (a, b)$ its weights, $\lambda$ the ridge |
+# | $\alpha_4$ | 4 in **training** (D); $4 - k$ in **retraining** (R); $(4 - k) - \rho k$ in **descent-ascent** (DA) |
+# | $\rho$ | DA descends on the kept copies and ascends on the forgotten ones $\rho$ times as fast |
 #
-# The paper takes $k = 2$ and $\rho = 1$. Then DA has $\alpha_4 = 2 - 2 = 0$: kept and forgotten copies cancel, and
+# The paper has $k = 2$ and $\rho = 1$. Then DA has $\alpha_4 = 2 - 2 = 0$: kept and forgotten copies cancel, and
 # DA does not see point 4 at all, although half of its copies should stay.
 
 # %%

@@ -6,7 +6,7 @@ import pytest
 from panels import harm_map as panels
 from panels import interactive
 from unlearning.files import ROOT
-from unlearning.theory import certify, correlated, flow, windows
+from unlearning.theory import certify, correlated, flow, weights, windows
 from unlearning.theory.correlated import TwoCoordinates
 
 SIZES = {"n_retain": 900.0, "n_forget": 100.0, "r": 100.0}
@@ -27,6 +27,23 @@ def test_the_painted_map_is_the_windows_map():
     panels.proved(
         record, {"the paper's window": (middle, middle, middle), "κ": (middle, middle, 2 * middle)}
     )
+
+
+def test_the_painted_map_in_weights_is_the_librarys():
+    """At the cells' centres, where the certificate decides: the first step's cosine and both distances."""
+    record = weights.read_map(ROOT / "results" / "certificates" / "weights_map.json")
+    step = panels.paint(record, ("towards", "away"))[::8, ::8]
+    limit = panels.paint(record, ("nearer", "farther", "none"))[::8, ::8]
+    middle = (np.arange(2**record.depth)[::8] + 0.5) / 2**record.depth
+    epsilon, relative = np.meshgrid(middle, 1.2 * middle)
+    one = TwoCoordinates(900, 100, 100, relative / 9, 0.01, epsilon)
+    start, target = correlated.pretrained(one), correlated.oracle(one)
+    end = correlated.da_stationary(one)[0]
+    before, after = (np.linalg.norm(w - target, axis=-1) for w in (start, end))
+    assert np.array_equal((flow.first_step(one) < 0)[step < 2], (step == 1)[step < 2])
+    kind = np.where(np.isnan(after), 2, after > before)
+    assert np.array_equal(kind[limit < 3], limit[limit < 3])
+    assert len(panels.proved_weights(record)) == 2
 
 
 def test_margins_along_start_at_the_pretrained_model():

@@ -11,18 +11,29 @@ import pytest
 
 from unlearning.build import chapters
 from unlearning.page import source
-from unlearning.theory import certify
+from unlearning.theory import certify, weights
 
-# Eight rows in which every pair of columns takes all four combinations of its two ends: an orthogonal array.
+# Eight rows in which every pair of the first seven columns takes all four combinations of its two ends: an orthogonal
+# array. An eighth column can only be the opposite of one of them.
 ROWS = [
-    (a, b, c, a ^ b, a ^ c, b ^ c, a ^ b ^ c) for a, b, c in itertools.product((0, 1), repeat=3)
+    (a, b, c, a ^ b, a ^ c, b ^ c, a ^ b ^ c, 1 - a)
+    for a, b, c in itertools.product((0, 1), repeat=3)
 ]
-CHEAP = {"problems": 2000, "resolution": 11, "trials": 10, "depth": 5, "seed": 1, "horizon": 5.0}
+CHEAP = {"problems": 2000, "resolution": 11, "trials": 10, "depth": 5, "seed": 1}
 CORNERED = {
     "one_dimension": ("n_retain", "n_forget", "r", "lam"),
     "threshold": ("n_retain", "n_forget", "r", "lam"),
-    "alternating": ("n_retain", "n_forget", "r", "lam"),
-    "correlated": ("n_train", "r", "fraction", "relative", "landscape_lam", "merging_lam", "d"),
+    "alternating": ("n_retain", "n_forget", "r", "lam", "etas", "horizon"),
+    "correlated": (
+        "n_train",
+        "r",
+        "fraction",
+        "relative",
+        "landscape_lam",
+        "merging_lam",
+        "d",
+        "lam",
+    ),
     "bounds": ("n_train", "r", "lam", "fractions", "d"),
     "harm_map": ("n_train", "r", "lam", "fraction", "fractions"),
     "weights_map": ("n_train", "r", "lam", "fraction", "ridges"),
@@ -74,8 +85,16 @@ def test_a_chapter_at_a_corner(name, row):
     if name == "harm_map":
         assert np.array_equal(space["window"], space["defined"])
         assert space["contradictions"](space["proved"]) == 0
+    if name == "weights_map":
+        assert not any(space["contradictions"](space["proved"]).values())
     if name == "alternating":
         assert space["farther"], "every resting point is farther than the start"
+
+
+@pytest.mark.parametrize("name", CORNERED)
+def test_every_parameter_is_moved_or_only_costs_time(name):
+    known = {p.name for p in chapters.parameters(chapters.path_of(name))}
+    assert known - set(CHEAP) == set(CORNERED[name]) and len(CORNERED[name]) <= len(ROWS[0])
 
 
 @pytest.mark.slow
@@ -84,9 +103,12 @@ def test_without_the_solvers_the_record_is_shown_and_the_page_says_so(name, monk
     monkeypatch.setattr(certify, "available", lambda package: False)
     monkeypatch.setattr(certify, "prove_map", None)  # would fail if it were called
     monkeypatch.setattr(certify, "prove_cores", None)
+    monkeypatch.setattr(weights, "prove_map", None)
     said = io.StringIO()
     values = {k: CHEAP[k] for k in ("problems", "resolution", "seed")}
     space = run(name, values, said)
     assert "here" in said.getvalue() and "no python-flint" in said.getvalue()
     if name == "harm_map":
         assert "no z3" in said.getvalue() and space["contradictions"](space["proved"]) == 0
+    else:
+        assert "recorded" in said.getvalue() and space["proved"].area("away") > 0.2

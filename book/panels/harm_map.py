@@ -12,6 +12,7 @@ from unlearning.page.figures import COLORS
 from unlearning.theory import correlated, flow, windows
 from unlearning.theory.certify import HarmMap
 from unlearning.theory.correlated import TwoCoordinates
+from unlearning.theory.weights import WeightsMap
 
 PROOF_FILLS = {"harm": "#c8453b", "spared": COLORS["oracle"], "undecided": COLORS["neutral"]}
 WEIGHT_FILLS = {"nearer": COLORS["oracle"], "farther": COLORS["forget"], "none": COLORS["neutral"]}
@@ -54,12 +55,12 @@ def number_lines(problems: dict[str, TwoCoordinates]) -> tuple[Figure, ...]:
     return tuple(pictures)
 
 
-def paint(record: HarmMap) -> np.ndarray:
-    """The boxes on a grid of the finest ones: 0 harm, 1 spared, 2 undecided; [α, ε], shape (2^depth, 2^depth)."""
+def paint(record: HarmMap | WeightsMap, kinds: tuple[str, ...] = ("harm", "spared")) -> np.ndarray:
+    """The boxes on a grid of the finest ones, the number of their kind, or of kinds if undecided; [α, ε]."""
     n = 2**record.depth
-    grid = np.full((n, n), 2)
-    for kind, boxes in enumerate((record.harm, record.spared)):
-        for level, i, j in boxes:
+    grid = np.full((n, n), len(kinds))
+    for kind, name in enumerate(kinds):
+        for level, i, j in getattr(record, name):
             size = n >> level
             grid[j * size : (j + 1) * size, i * size : (i + 1) * size] = kind
     return grid
@@ -91,6 +92,33 @@ def proved(record: HarmMap, ends: dict[str, tuple]) -> tuple[Figure, Figure]:
         (dash,) = ax.plot([], [], "--", color=figures.INK)
         ax.legend([*marks, dash], [*words, name, *list(ends)[1:]], loc="center", ncols=2, handleheight=1.1)
     return picture, key
+
+
+def proved_weights(record: WeightsMap) -> tuple[Figure, Figure]:
+    """The certified map in weights: the first step's direction, and where descent-ascent ends; white is undecided."""
+    questions = {
+        "the first step": {"towards": ("towards the oracle", COLORS["oracle"]), "away": ("away from it", COLORS["ascent"])},
+        "the limit": {
+            "nearer": ("nearer than the pretrained model", WEIGHT_FILLS["nearer"]),
+            "farther": ("farther", WEIGHT_FILLS["farther"]), "none": ("no limit", WEIGHT_FILLS["none"]),
+        },
+    }  # fmt: skip
+    top, pictures = eval_fraction(record.top), []
+    for title, kinds in questions.items():
+        with figures.style():
+            picture, ax = figures.panel(4.4, 4.4)
+            side = np.linspace(0, 1, 2**record.depth + 1)
+            fills = [color for _, color in kinds.values()]
+            grid = np.ma.masked_equal(paint(record, tuple(kinds)), len(kinds))
+            look = {"vmin": -0.5, "vmax": len(kinds) - 0.5, "rasterized": True, "alpha": 0.7, "lw": 0}
+            ax.pcolormesh(side, top * side, grid, cmap=ListedColormap(fills), **look)
+            ax.grid(False)
+            ax.set(xlabel="overlap ε", ylabel="α ÷ (|F|/|R|)", xlim=(0, 1), ylim=(0, top), title=title)
+            marks = [Patch(facecolor=color, alpha=0.7) for color in fills]
+            words = [words for words, _ in kinds.values()]
+            ax.legend(marks, words, loc="lower center", bbox_to_anchor=(0.5, -0.42), ncols=1)
+        pictures.append(picture)
+    return tuple(pictures)
 
 
 def eval_fraction(words: str) -> float:

@@ -54,7 +54,8 @@ CLAIMS = (
     ),
     Claim(
         "C8",
-        "In one dimension descent-ascent ends on the other side of the pretrained weight from the oracle.",
+        "In one dimension, for α from F²/(R(F+D)) to F/R (the sets' sizes), the pretrained weight lies between the "
+        "oracle and the end of descent-ascent, which can be arbitrarily far; training is stable.",
         "Section 4, Lemmas 2-5, Cor. 1",
         "threshold",
     ),

@@ -226,8 +226,8 @@ def first_step_product(sizes: Sizes, alpha: Fraction, epsilon: Fraction):
 # The record -----------------------------------------------------------------------------------------------------------
 
 
-def write(path: Path, result: HarmMap | list[Core]) -> None:
-    """Record a proved map or proved cores as JSON, whole or not at all."""
+def write(path: Path, result) -> None:
+    """Record a proved map (`HarmMap`, `weights.WeightsMap`) or a list of cores as JSON, whole or not at all."""
     data = [asdict(core) for core in result] if isinstance(result, list) else asdict(result)
     part = path.with_suffix(".part")
     part.write_text(json.dumps(data, ensure_ascii=False, indent=None) + "\n")
