@@ -173,9 +173,10 @@ for n in (20, 40, 100):
 # Therefore two units without $N$. On the forget set the *share of the gap left*, and elsewhere the *damage in limits*:
 #
 # $$
-# q = \frac{\overline{\text{oq5}}(F) - \text{floor}_N}{\overline{\text{oq5}}_{\text{pretrained}}(F) - \text{floor}_N},
-# \qquad
-# \text{damage} = \frac{P_{95}(\text{oq5}) - \text{floor}_N}{P_{95}(\text{oq5 of the shift}) - \text{floor}_N} .
+# \begin{aligned}
+# q &= \frac{\overline{\text{oq5}}(F) - \text{floor}_N}{\overline{\text{oq5}}_{\text{pretrained}}(F) - \text{floor}_N}, \\[1ex]
+# \text{damage} &= \frac{P_{95}(\text{oq5}) - \text{floor}_N}{P_{95}(\text{oq5 of the shift}) - \text{floor}_N} .
+# \end{aligned}
 # $$ (protocol-eq-units)
 #
 # $q$ is a mean, since a 95th percentile over ten points is a maximum in disguise. It is one for doing nothing and zero for
