@@ -215,5 +215,7 @@ figures.show(panels.verdict_strip(found), alt=f"Verdicts: {words}.")
 #
 # **Teach.** A chapter is plain Python with prose between the cells, so it can be cut, extended and assigned. Parameters
 # make good exercises: *for which α does the oracle lie left of the pretrained weight?* has an answer in one rerun.
-# The experiment chapters end with exercises; [Ascent or BatchNorm?](batchnorm.ipynb) runs a method in four lines beside GA,
-# and has another one as an exercise. `unlearning score` compares a method of yours with recorded oracles, with no training at all.
+# The experiment chapters end with exercises.
+#
+# **Try a method.** [Your own method](own_method.ipynb) is a dozen lines; `unlearning try my_method.py:my_function` judges it
+# on trained models that come with the repository, and `unlearning score` compares margins of yours with recorded oracles.

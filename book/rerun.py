@@ -257,9 +257,10 @@ figures.table(panels.steps(steps, rates))
 #
 # ## Your own method against recorded oracles
 #
-# Packs hold the margins of recorded oracles, so a method can be scored without training one:
+# Packs hold the margins of recorded oracles, so a method can be scored without training one ([how](own_method.ipynb)):
 #
 # ```sh
+# unlearning try my_method.py:my_function --forget-set published-5   # on the models that come with the repository
 # unlearning score                                 # which packs there are
 # unlearning score laptop/random-10                # which points; what doing nothing scores
 # unlearning score laptop/random-10 margins.npy    # your N models' margins, (N, points)

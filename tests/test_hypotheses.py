@@ -170,3 +170,18 @@ def test_a_protocol_changed_after_its_data_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.setattr(evidence, "recorded", lambda **wanted: [cell(NOTHING, 0, 1.0)])
     with pytest.raises(Refused, match="has changed since"):
         hypotheses.records()
+
+
+def test_a_cell_that_is_not_yet_at_the_larger_number_keeps_its_smaller_one():
+    """Doing nothing has 40 models, the path still 20, and another method 10: two halves, the second without the path."""
+    small = Config("gda", 0.005, (5,), ascent_epochs=3)
+    found = [
+        *path([0.9, 0.3, 0.9], models=20),
+        cell(NOTHING, 0, 1.0, models=40),
+        {**cell(small, 5, 0.5, models=20), "models": 10},
+    ]
+    tables = hypotheses.halves(found)
+    assert sorted(tables) == [0, 20]
+    assert list(tables[0].method) == ["nothing", "ga", "ga", "ga"]
+    assert list(tables[20].method) == ["nothing"]
+    assert "testing models are not there" in hypotheses.h3(found, P).told

@@ -87,6 +87,16 @@ def protocol(preset: str) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
+def history(path: Path) -> list[tuple[str, str, str]]:
+    """(commit, date and time, subject) of every commit that touched a file, oldest first; dates are UTC, as `now` gives them.
+
+    Empty where the repository's history is not at hand.
+    """
+    told = git(path.parent, "log", "--reverse", "--format=%h%x09%ct%x09%s", "--", path.name)
+    found = [line.split("\t", 2) for line in told.splitlines()]
+    return [(c, datetime.fromtimestamp(int(t), UTC).isoformat(), s) for c, t, s in found]
+
+
 def git(folder: Path, *arguments: str) -> str:
     """What git says of a folder; "" when it is not there or the folder is in no repository."""
     try:

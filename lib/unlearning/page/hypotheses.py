@@ -16,7 +16,7 @@ from scipy.stats import norm
 
 from unlearning import estimators
 from unlearning.errors import Refused
-from unlearning.experiment import packing, provenance
+from unlearning.experiment import estimates, packing, provenance, results
 from unlearning.files import ROOT, content
 from unlearning.page import criteria, evidence
 
@@ -55,13 +55,15 @@ def records() -> list[dict]:
 def halves(found: list[dict]) -> dict[int, pd.DataFrame]:
     """First model of each disjoint block of 20 -> the judged table of these models alone, each against its own oracles.
 
-    Of several numbers of models the largest is divided, set by set.
+    Of a cell recorded with several numbers of models the largest is divided; fewer than 20 models are no block.
     """
-    most: dict[str, int] = {}
-    for r in found:
-        most[r["forget_set"]] = max(most.get(r["forget_set"], 0), r["models"])
+    most: dict[str, dict] = {}
+    for r in (r for r in found if r["models"] >= estimates.BLOCK):
+        cell = results.identity(r | {"models": None})
+        if cell not in most or r["models"] > most[cell]["models"]:
+            most[cell] = r
     blocks: dict[int, list[dict]] = {}
-    for r in (r for r in found if r["models"] == most[r["forget_set"]]):
+    for r in most.values():
         for block in r["blocks"]:
             groups = {g: told | block[g] for g, told in r["groups"].items()}
             models = block["last"] - block["first"] + 1
