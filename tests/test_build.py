@@ -1,6 +1,7 @@
 """The build on a small book of its own: what is executed when, what a failure leaves behind, what a page may show."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -157,6 +158,24 @@ def test_a_run_with_other_parameters(small, tmp_path):
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == record, (
         "and nothing was overwritten"
     )
+
+
+@pytest.mark.slow
+def test_the_numbers_of_a_figure_lie_beside_its_page(small, tmp_path):
+    cell = """from unlearning.page import figures
+
+# %% mystnb={"figure": {"name": "first-line", "caption": "A line."}}
+with figures.style():
+    figure, ax = figures.panel()
+    ax.plot([1, 2], [n, 40])
+figures.show(figure, alt="a line")"""
+    write(small, "first", cell)
+    run("first", {"n": "7"}, tmp_path / "out", root=small)
+    page = (tmp_path / "out" / "html" / "book" / "first.html").read_text()
+    link = re.search(r'<figure.*?class="figure-data"><a href="([^"]+)".*?</figure>', page, re.S)[1]
+    rows = (tmp_path / "out" / "html" / "book" / link).read_text().splitlines()
+    x, y = (rows[0].split(",").index(name) for name in "xy")
+    assert [(row.split(",")[x], row.split(",")[y]) for row in rows[1:]] == [("1", "7"), ("2", "40")]
 
 
 @pytest.mark.slow

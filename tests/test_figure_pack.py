@@ -31,7 +31,10 @@ def executed(shown) -> nbformat.NotebookNode:
     for name, outputs in (("x-two", two), ("x-slider", slider)):
         caption = "A {glue:text}`x_rate:.1e` rate, see {ref}`there <x-there>`."
         meta = {"mystnb": {"figure": {"name": name, "caption": caption}}}
-        told = [nbformat.v4.new_output("display_data", data=o.data) for o in outputs]
+        told = [
+            nbformat.v4.new_output("display_data", data=o.data, metadata=o.metadata)
+            for o in outputs
+        ]
         cells.append(nbformat.v4.new_code_cell("draw()", metadata=meta, outputs=told))
     glued = nbformat.v4.new_output(
         "display_data",
@@ -64,6 +67,12 @@ def test_of_a_slider_the_frame_that_is_shown_first(executed, shown):
     paths = re.findall(r' d="[^"]+"', only)
     svg = figure_pack.figures_of("x", executed)["x-slider"][0]
     assert re.findall(r' d="[^"]+"', svg) == paths
+
+
+def test_figures_come_with_their_numbers(executed):
+    found = figure_pack.data_of(executed)
+    assert list(found) == ["x-two", "x-slider"]
+    assert found["x-two"].count(",line,") == 4 and found["x-slider"].count(",line,") == 6
 
 
 def test_a_book_that_is_not_built_is_refused(tmp_path, monkeypatch, capsys):

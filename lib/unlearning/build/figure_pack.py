@@ -1,4 +1,4 @@
-"""`unlearning figures`: the built book's figures for slides, as SVG and PNG with their captions, in one zip.
+"""`unlearning figures`: the built book's figures for slides, as SVG and PNG with captions and numbers, in one zip.
 
 A figure's panels stand side by side on a white card, because a picture in a slide cannot follow a reader's theme. Of a
 slider its first frame is taken. PNG needs a Chromium; without one the zip has SVG only, and the command says so.
@@ -20,6 +20,7 @@ from unlearning.build import chapters
 from unlearning.build.single import contents
 from unlearning.errors import Failed, Refused
 from unlearning.files import ROOT, write_whole
+from unlearning.page.figures import DATA
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 GAP = 24.0  # points between panels and around them
@@ -40,6 +41,17 @@ def figures_of(name: str, executed: NotebookNode) -> dict[str, tuple[str, str]]:
                 _plain(told["caption"], glued),
             )
     return found
+
+
+def data_of(executed: NotebookNode) -> dict[str, str]:
+    """Figure's name -> the numbers that it shows, as CSV (see `page.figure_data`)."""
+    return {
+        cell.metadata.mystnb.figure.name: output.metadata[DATA]
+        for cell in executed.cells
+        for output in cell.get("outputs", [])
+        if output.get("metadata", {}).get(DATA)
+        and cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+    }
 
 
 def _panels(text: str) -> list[str]:
@@ -108,7 +120,7 @@ def _drawn(svgs: dict[str, str], browser: str) -> dict[str, bytes]:
 
 def pack(root: Path, browser: str | None) -> dict[str, bytes]:
     """File name -> content of the zip. Failed if the book was not built."""
-    files, lines = {}, ["# Figures of the book, with captions\n"]
+    files, data, lines = {}, {}, ["# Figures of the book, with captions\n"]
     for name in chapters.in_toc(root):
         path = root / "_build" / "executed" / f"{name}.ipynb"
         if not path.exists():
@@ -121,10 +133,11 @@ def pack(root: Path, browser: str | None) -> dict[str, bytes]:
         lines += [f"\n## {title}\n"] * bool(figures)
         lines += [f"**{key}** {caption}\n" for key, (_, caption) in figures.items()]
         files |= {f"svg/{key}.svg": svg.encode() for key, (svg, _) in figures.items()}
+        data |= {f"data/{key}.csv": text.encode() for key, text in data_of(executed).items()}
     if browser:
         drawn = pngs({name: data.decode() for name, data in files.items()}, browser)
         files |= {name.replace("svg", "png"): data for name, data in drawn.items()}
-    return files | {"captions.md": "\n".join(lines).encode()}
+    return files | data | {"captions.md": "\n".join(lines).encode()}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

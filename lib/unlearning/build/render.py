@@ -13,6 +13,7 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
+from unlearning.build import figure_files
 from unlearning.build.chapters import settings
 from unlearning.errors import Failed, Refused
 from unlearning.files import ROOT, write_whole
@@ -36,6 +37,7 @@ def stage(executed: dict[str, NotebookNode], root: Path, folder: Path, strict: b
         executed = {name: with_references(notebook) for name, notebook in executed.items()}
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
     for name, notebook in executed.items():
+        notebook = figure_files.with_data(name, notebook, folder / "book")
         save(
             with_setup(notebook, config.get("repository", {}).get("url")),
             folder / "book" / f"{name}.ipynb",
@@ -57,6 +59,8 @@ def render(staged: Path, strict: bool) -> Path:
         telling = [line for line in said if re.search(r"WARNING|ERROR|CRITICAL|Error:", line)]
         raise Failed("rendering failed:\n" + "\n".join(telling or said))
     html = scratch / "_build" / "html"
+    if (staged / "book" / figure_files.FOLDER).exists():
+        shutil.copytree(staged / "book" / figure_files.FOLDER, html / "book" / figure_files.FOLDER)
     for page in html.rglob(
         "*.html"
     ):  # live kernels (thebe) come with Jupyter Book; they would need another host
