@@ -119,6 +119,16 @@ def test_maps_give_a_value_at_the_middle_of_each_cell(axes):
     assert of(figure, "mesh").color.tolist() == ["#ff0000", "#0000ff"]
 
 
+def test_a_large_map_is_thinned_evenly(axes):
+    figure, ax = axes
+    z = np.arange(400 * 500.0).reshape(400, 500)
+    ax.pcolormesh(np.arange(501), np.arange(401), z)
+    mesh = of(figure, "mesh")
+    assert len(mesh) == 134 * 125, "every third row, every fourth column"
+    kept = z[(mesh.y - 0.5).astype(int), (mesh.x - 0.5).astype(int)]
+    np.testing.assert_allclose(mesh.value, kept, rtol=1e-5)
+
+
 def test_contours_carry_their_level(axes):
     figure, ax = axes
     x, y = np.meshgrid(np.linspace(-2, 2, 81), np.linspace(-2, 2, 81))

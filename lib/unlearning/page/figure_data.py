@@ -1,6 +1,7 @@
 """The numbers behind a matplotlib figure, read back from what is drawn: one table for every kind of picture.
 
-A row is one point of one drawn thing. Six digits are kept, which is finer than any screen shows.
+A row is one point of one drawn thing. Six digits are kept, which is finer than any screen shows, and of a map with more
+than SIDE rows or columns every second, third, …: one file stays small enough to open.
 
 | column | |
 | --- | --- |
@@ -29,10 +30,12 @@ from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.lines import AxLine, Line2D
 from matplotlib.patches import Patch, Polygon
 
 COLUMNS = "frame panel title kind series color x y value x_name y_name".split()
+SIDE = 150  # cells along each side of a map
 Rows = tuple[
     str, object, object, np.ndarray, object
 ]  # kind, label, colour, (n, 2) points, value or values
@@ -65,8 +68,9 @@ def _part(ax: Axes, rows: Rows) -> pd.DataFrame:
     kind, label, color, points, value = rows
     series = "" if str(label).startswith("_") else str(label)
     part = pd.DataFrame(np.asarray(points, float).reshape(-1, 2), columns=["x", "y"])
-    part = part.assign(kind=kind, series=series, color=color, value=value, title=ax.get_title(),
-                       x_name=ax.get_xlabel(), y_name=ax.get_ylabel())  # fmt: skip
+    title, x, y = (" ".join(t.split()) for t in (ax.get_title(), ax.get_xlabel(), ax.get_ylabel()))
+    part = part.assign(kind=kind, series=series, color=color, value=value, title=title,
+                       x_name=x, y_name=y)  # fmt: skip
     return part[np.isfinite(part[["x", "y"]]).any(axis=1)]
 
 
@@ -138,11 +142,7 @@ def _of_collection(ax: Axes, one: Collection) -> Iterator[Rows]:
     elif isinstance(one, QuadMesh):
         corners = one.get_coordinates()
         centres = (corners[:-1, :-1] + corners[1:, :-1] + corners[:-1, 1:] + corners[1:, 1:]) / 4
-        yield (
-            "mesh",
-            label,
-            *_cells(centres.reshape(-1, 2), np.ma.filled(values.astype(float), np.nan)),
-        )
+        yield "mesh", label, *_cells(centres, np.ma.filled(values.astype(float), np.nan))
     elif isinstance(one, PathCollection):
         points = one.get_offsets()
         given = np.ma.filled(values, np.nan) if values is not None else np.nan
@@ -163,29 +163,21 @@ def _colors(one: Collection, number: int) -> list[str]:
 
 
 def _cells(points: np.ndarray, values: np.ndarray) -> tuple[object, np.ndarray, object]:
-    """(colours, points, values) of cells: numbers, or colours alone."""
+    """(colours, points, values) of a map's cells, at most SIDE each way: numbers, or colours alone."""
+    down, right = (slice(None, None, -(-n // SIDE)) for n in values.shape[:2])
+    points, values = points[down, right].reshape(-1, 2), values[down, right]
     if values.ndim == 3:
         scale = 255 if values.max() > 1 else 1
         return [to_hex(c) for c in values.reshape(-1, values.shape[2]) / scale], points, np.nan
     return "", points, values.ravel()
 
 
-def _of_image(image: object) -> Iterator[Rows]:
+def _of_image(image: AxesImage) -> Iterator[Rows]:
     values = np.ma.filled(np.ma.asarray(image.get_array(), float), np.nan)
     if values.ndim == 2 and image.get_visible():
         left, right, bottom, top = image.get_extent()
+        first, last = (bottom, top) if image.origin == "lower" else (top, bottom)
         high, wide = values.shape
         x = left + (np.arange(wide) + 0.5) * (right - left) / wide
-        y = np.arange(high) + 0.5
-        y = (
-            bottom + y * (top - bottom) / high
-            if image.origin == "lower"
-            else top - y * (top - bottom) / high
-        )
-        yield (
-            "image",
-            image.get_label(),
-            "",
-            np.stack(np.meshgrid(x, y), -1).reshape(-1, 2),
-            values.ravel(),
-        )
+        y = first + (np.arange(high) + 0.5) * (last - first) / high
+        yield "image", image.get_label(), *_cells(np.stack(np.meshgrid(x, y), -1), values)
