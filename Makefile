@@ -5,10 +5,13 @@ BIN := .venv/bin
 # pip's own settings; a shared cache is fine, a user's site packages are not
 export PYTHONNOUSERSITE := 1
 
-.PHONY: book quick test bench notebooks assignment grade picture lock clean
+.PHONY: book pdf quick test bench notebooks assignment grade picture lock clean
 
 book: .venv/installed ## execute what changed and render to _build/html
 	@$(BIN)/unlearning build
+
+pdf: book ## the whole book as one PDF, in _build/html/book.pdf; needs any Chromium
+	@$(BIN)/unlearning pdf
 
 quick: .venv/installed ## the fast tests: no browser, no book, nothing marked slow
 	@$(BIN)/python -m pytest -m "not slow and not browser and not hostile" --ignore tests/test_pages.py --ignore tests/test_smoke.py \

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from unlearning.__main__ import main
-from unlearning.build import figure_pack
+from unlearning.build import browser, figure_pack
 from unlearning.page import figures
 
 
@@ -89,11 +89,8 @@ def test_a_book_that_is_not_built_is_refused(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.browser
 def test_png(executed):
-    import shutil
-
-    browser = next((p for p in map(shutil.which, figure_pack.BROWSERS) if p), None)
-    if not browser:
+    if not browser.find():
         pytest.skip("no Chromium")
     svgs = {name: svg for name, (svg, _) in figure_pack.figures_of("x", executed).items()}
-    for data in figure_pack.pngs(svgs, browser).values():
+    for data in figure_pack.pngs(svgs).values():
         assert data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) > 5000

@@ -8,6 +8,7 @@
     unlearning assignment [NAME] [--roster CSV]                          versions for students, teachers, autograder
     unlearning grade NAME DIR [--help]                                   grade a class: points, reasons, one page
     unlearning figures [FILE.zip]                                        the built book's figures for slides
+    unlearning pdf                                                       the built book as one PDF
     unlearning experiment --preset P [--help]                            train ensembles, unlearn, score
     unlearning merge --from A B … --out DIR                               the shards of an experiment as one
     unlearning pack --from RUN [--out DIR]                               an experiment's oracles as a few small files
@@ -37,6 +38,7 @@ COMMANDS = {
         "an assignment's versions for students, teachers and the autograder",
     ),
     "figures": ("unlearning.build.figure_pack", "the built book's figures for slides, in one zip"),
+    "pdf": ("unlearning.build.pdf", "the built book as one PDF, linked from its first page"),
     "grade": ("unlearning.build.grading", "grade a class's submissions of an assignment"),
     "experiment": (
         "unlearning.experiment.runner",

@@ -73,7 +73,7 @@ def build(root: Path = ROOT, workers: int | None = None, timeout: float = TIMEOU
     configuration(root)
     names = chapters.in_toc(root)
     with files.only_one(home, told=told):
-        for left in home.glob("render-*"):  # of a build that was killed
+        for left in (*home.glob("render-*"), *home.glob("print-*")):  # of what was killed
             shutil.rmtree(left, ignore_errors=True)
         prepare_environment(home / "scratch")
         sources = {name: chapters.path_of(name, root).read_text() for name in names}
@@ -90,7 +90,7 @@ def build(root: Path = ROOT, workers: int | None = None, timeout: float = TIMEOU
             if not _is_rendered(home / "html", key):
                 print(f"rendering {len(names)} pages", flush=True)
                 html = render(staged, strict=True)
-                files.save_json(html / STAMP, {"key": key, "files": _sums(html)})
+                files.save_json(html / STAMP, {"key": key, "files": sums(html)})
                 if (home / "html").exists():
                     (home / "html").rename(Path(folder) / "old")
                 html.rename(home / "html")
@@ -110,12 +110,12 @@ def _is_rendered(html: Path, key: str) -> bool:
     """Whether the book is the one of this key, and whole."""
     try:
         told = files.load_json(html / STAMP)
-        return told["key"] == key and told["files"].items() <= _sums(html).items()
+        return told["key"] == key and told["files"].items() <= sums(html).items()
     except (Damaged, KeyError, AttributeError, OSError):
         return False
 
 
-def _sums(folder: Path) -> dict[str, str]:
+def sums(folder: Path) -> dict[str, str]:
     """The SHA-256 of every file below a folder but the stamp."""
     every = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
     return {

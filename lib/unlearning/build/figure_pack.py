@@ -8,7 +8,6 @@ import argparse
 import io
 import math
 import re
-import shutil
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,13 +15,12 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from unlearning.build import chapters
+from unlearning.build import browser, chapters
 from unlearning.build.single import contents
 from unlearning.errors import Failed, Refused
 from unlearning.files import ROOT, write_whole
 from unlearning.page.figures import DATA
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 GAP = 24.0  # points between panels and around them
 
 
@@ -96,30 +94,24 @@ def _plain(caption: str, glued: dict) -> str:
     return re.sub(r"\{[\w:]+\}`([^`<]*?)\s*(?:<[^`]*>)?`", r"\1", caption)
 
 
-def pngs(svgs: dict[str, str], browser: str) -> dict[str, bytes]:
+def pngs(svgs: dict[str, str]) -> dict[str, bytes]:
     """Name -> PNG at twice the size, drawn by a headless browser (in a thread of its own: it brings an event loop)."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(_drawn, svgs, browser).result()
+        return pool.submit(_drawn, svgs).result()
 
 
-def _drawn(svgs: dict[str, str], browser: str) -> dict[str, bytes]:
-    from playwright.sync_api import sync_playwright
-
+def _drawn(svgs: dict[str, str]) -> dict[str, bytes]:
     made = {}
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=browser, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = opened.new_page(device_scale_factor=2)
+    with browser.opened() as chromium:
+        page = chromium.new_page(device_scale_factor=2)
         for name, svg in svgs.items():
             page.set_content(f'<body style="margin:0">{svg}</body>')
             made[name] = page.locator("svg").first.screenshot()
-        opened.close()
     return made
 
 
-def pack(root: Path, browser: str | None) -> dict[str, bytes]:
-    """File name -> content of the zip. Failed if the book was not built."""
+def pack(root: Path, draw: bool) -> dict[str, bytes]:
+    """File name -> content of the zip, with PNG if `draw`. Failed if the book was not built."""
     files, data, lines = {}, {}, ["# Figures of the book, with captions\n"]
     for name in chapters.in_toc(root):
         path = root / "_build" / "executed" / f"{name}.ipynb"
@@ -134,8 +126,8 @@ def pack(root: Path, browser: str | None) -> dict[str, bytes]:
         lines += [f"**{key}** {caption}\n" for key, (_, caption) in figures.items()]
         files |= {f"svg/{key}.svg": svg.encode() for key, (svg, _) in figures.items()}
         data |= {f"data/{key}.csv": text.encode() for key, text in data_of(executed).items()}
-    if browser:
-        drawn = pngs({name: data.decode() for name, data in files.items()}, browser)
+    if draw:
+        drawn = pngs({name: data.decode() for name, data in files.items()})
         files |= {name.replace("svg", "png"): data for name, data in drawn.items()}
     return files | data | {"captions.md": "\n".join(lines).encode()}
 
@@ -150,12 +142,12 @@ def main(arguments: argparse.Namespace) -> int:
     target = Path(arguments.file)
     if target.exists():
         raise Refused(f"{target} exists: choose another name (nothing is overwritten)")
-    browser = next((path for path in map(shutil.which, BROWSERS) if path), None)
-    files, buffer = pack(ROOT, browser), io.BytesIO()
+    draw = browser.find() is not None
+    files, buffer = pack(ROOT, draw), io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as whole:
         for name, data in files.items():
             whole.writestr(name, data)
     write_whole(target, lambda file: file.write(buffer.getvalue()))
-    without = "" if browser else " (no Chromium found: no PNG)"
+    without = "" if draw else " (no Chromium found: no PNG)"
     print(f"{target}: {sum(name.endswith('.svg') for name in files)} figures{without}")
     return 0
