@@ -1,5 +1,6 @@
 """The `unlearning` command.
 
+    unlearning doctor                                                    what this machine has, what is missing
     unlearning build                                                     execute what changed, render the book
     unlearning run CHAPTER [-p NAME VALUE]… [-f FILE.yml] [--out DIR]     one chapter with other parameters
     unlearning sweep CHAPTER -p NAME=VALUES… --out DIR                   one chapter at many parameters, with an index
@@ -28,6 +29,10 @@ from unlearning.errors import Failed, Refused, lines, one_line
 
 # name -> (room with add_arguments and main, what it does); a room is imported only when its command is asked for
 COMMANDS = {
+    "doctor": (
+        "unlearning.build.doctor",
+        "what this machine has, what is missing, and the command that mends it",
+    ),
     "build": ("unlearning.build.book", "execute what changed and render the book to _build/html"),
     "run": ("unlearning.build.single", "execute one chapter with other parameters"),
     "sweep": ("unlearning.build.sweep", "one chapter at many parameters, with an index of results"),

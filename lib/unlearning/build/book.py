@@ -19,7 +19,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from unlearning import files
-from unlearning.build import chapters, keys
+from unlearning.build import chapters, glance, keys
 from unlearning.build.execute import (
     TIMEOUT,
     ChapterFailed,
@@ -138,6 +138,8 @@ def _refresh(
 
     now = {name: key(name) for name in group}
     todo = [name for name in group if _key_of(folder / f"{name}.ipynb") != now[name]]
+    if todo:
+        print(told(folder, {name: group[name][1] for name in todo}, workers), flush=True)
     progress = Progress(
         {name: len([c for c in group[name][1].cells if c.cell_type == "code"]) for name in todo}
     )
@@ -179,6 +181,27 @@ def _refresh(
         raise Failed(
             "\n".join(failures) + "\nwhat ran is in _build/failed; the last good book is untouched"
         )
+
+
+def told(folder: Path, todo: dict[str, NotebookNode], workers: int | None = None) -> str:
+    """What a build is about to do, before it does it: chapters, minutes (as the last build took, or as they state).
+
+    folder: of the last build's executed notebooks; todo: the chapters to execute.
+    """
+    seconds = []
+    for name, notebook in todo.items():
+        try:
+            seconds.append(
+                files.load_json(folder / f"{name}.ipynb")["metadata"]["unlearning"]["seconds"]
+            )
+        except (Damaged, OSError, KeyError, TypeError):
+            seconds.append(glance.stated_seconds(notebook))
+    side_by_side = min(workers or os.cpu_count(), len(todo))
+    minutes = max(sum(seconds) / side_by_side, *seconds, 0) / 60
+    return (
+        f"executing {len(todo)} chapters, {side_by_side} at a time: about {max(1, round(minutes))} min; "
+        "nothing is downloaded"
+    )
 
 
 def _sealed(notebook: NotebookNode) -> NotebookNode:

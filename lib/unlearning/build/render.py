@@ -13,7 +13,7 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
-from unlearning.build import figure_files
+from unlearning.build import figure_files, glance
 from unlearning.build.chapters import settings
 from unlearning.errors import Failed, Refused
 from unlearning.files import ROOT, write_whole
@@ -37,7 +37,7 @@ def stage(executed: dict[str, NotebookNode], root: Path, folder: Path, strict: b
         executed = {name: with_references(notebook) for name, notebook in executed.items()}
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
     for name, notebook in executed.items():
-        notebook = figure_files.with_data(name, notebook, folder / "book")
+        notebook = figure_files.with_data(name, glance.with_reading(notebook), folder / "book")
         save(
             with_setup(notebook, config.get("repository", {}).get("url")),
             folder / "book" / f"{name}.ipynb",
