@@ -25,7 +25,7 @@ def with_data(name: str, executed: NotebookNode, book: Path) -> NotebookNode:
                 (book / FOLDER).mkdir(exist_ok=True)
                 key = told.replace("/", "-") or f"{name}-{len(list((book / FOLDER).iterdir())) + 1}"
                 (book / FOLDER / f"{key}.csv").write_text(text)
-                output.data["text/html"] += (
-                    f'<p class="figure-data"><a href="{FOLDER}/{key}.csv" download>data of this figure (CSV)</a></p>'
-                )
+                words = "data of this figure (CSV)" if told else "all rows (CSV)"
+                link = f'<a href="{FOLDER}/{key}.csv" download>{words}</a>'
+                output.data["text/html"] += f'<p class="figure-data">{link}</p>'
     return made

@@ -225,3 +225,10 @@ def table(frame: pd.DataFrame, index: bool = False, links: bool = False) -> None
         },
         raw=True,
     )
+
+
+def download(frame: pd.DataFrame, what: str) -> None:
+    """Display one sentence on a table that is too long for a page; the build puts its CSV under it."""
+    told = f"{what}: {len(frame):,} rows of {len(frame.columns)} columns."
+    data = {"text/html": f"<p>{html.escape(told)}</p>", "text/plain": told}
+    display(data, raw=True, metadata={DATA: frame.to_csv(index=False)})
