@@ -84,10 +84,10 @@ show_source(methods.descent_ascent, methods.cost, criteria.Criteria)
 #
 # ### The criteria
 #
-# A P95 is read against its **floor**, the score of two ensembles that do not differ. Let $q$ be the share of the gap that is
+# A P95 is read against its {term}`floor`, the score of two ensembles that do not differ. Let $q$ be the share of the gap that is
 # left on $F$: one as before, zero at the floor. A configuration
 #
-# - is **intact** if retain and validation points are shifted by less than {glue:text}`ascent_fails_shift:.2f` oracle standard
+# - is {term}`intact` if retain and validation points are shifted by less than {glue:text}`ascent_fails_shift:.2f` oracle standard
 #   deviations (their P95, in both directions of the divergence, against what such a shift scores) *and* at most
 #   {glue:text}`ascent_fails_retain_points:.0%` of retain and {glue:text}`ascent_fails_val_points:.0%` of validation accuracy
 #   are lost against the oracles; otherwise it **breaks**;

@@ -27,16 +27,16 @@
 #
 # ## Ten lines
 #
-# 1. A model was trained on data $D$; a part $F$ of it, the **forget set**, has to go. The rest is the **retain set** $R$.
+# 1. A model was trained on data $D$; a part $F$ of it, the {term}`forget set`, has to go. The rest is the {term}`retain set` $R$.
 # 2. **Machine unlearning** changes the trained model so that it behaves as if $F$ had never been there.
-# 3. The target is therefore known: the **oracle**, a model trained from scratch on $R$ alone.
+# 3. The target is therefore known: the {term}`oracle`, a model trained from scratch on $R$ alone.
 # 4. Retraining costs a full training, so people look for short cuts.
-# 5. The popular short cut is **descent-ascent**: raise the loss on $F$, usually while lowering it on $R$.
+# 5. The popular short cut is {term}`descent-ascent`: raise the loss on $F$, usually while lowering it on $R$.
 # 6. GA, GDA and SCRUB are three methods of this kind.
-# 7. To compare with the oracle, take a data point's **margin**: how much more the model believes in the right class than
+# 7. To compare with the oracle, take a data point's {term}`margin`: how much more the model believes in the right class than
 #    in all others.
 # 8. Training is random, so a point's margin has a *distribution*, over many pretrained, unlearned or retrained models.
-# 9. **KLoM** is the KL divergence between the margins' distributions of unlearned models and of oracles: 0 is perfect.
+# 9. {term}`KLoM` is the KL divergence between the margins' distributions of unlearned models and of oracles: 0 is perfect.
 # 10. The paper's finding is that descent-ascent does not reach the oracle, because points of $F$ and $R$ depend on each
 #     other: ascending on one damages the other.
 

@@ -68,7 +68,7 @@ show_source(metric.margins, metric.klom)
 #
 # Training is random. A method has forgotten the set $F$ if the models it leaves behind cannot be told from **oracles**,
 # models trained from scratch without $F$ ([the question](question.ipynb)). So there are two *ensembles*: $N$ models that
-# went through the unlearning method, each from its own pretrained model, and $N$ oracles, each from its own random start.
+# went through the unlearning method, each from its own pretrained model, and $N$ {term}`oracles <oracle>`, each from its own random start.
 # We need one number that says how different they are, at every data point.
 #
 # Two models can agree on a label and still differ a lot. So we look at how *sure* they are. Let $z_1, \dots, z_C$ be a

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 # Before torch is imported: its threads cost more than they bring on the tests' small tensors, as in the chapters.
@@ -12,7 +13,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest  # noqa: E402
 from xdist.scheduler import LoadScopeScheduling  # noqa: E402
 
+from unlearning.build import browser
 from unlearning.build.book import build
+from unlearning.errors import Refused
 from unlearning.files import ROOT, only_one
 
 APART = (
@@ -84,30 +87,14 @@ def install(folder: Path) -> Path:
     return folder / "site"
 
 
-def find_chromium() -> str | None:
-    """The path of any Chromium or Chrome: $CHROMIUM, or one on the PATH."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    return os.environ.get("CHROMIUM") or next(
-        (path for path in map(shutil.which, names) if path), None
-    )
-
-
 @pytest.fixture(scope="session")
 def chromium():
     """A headless browser. Without one the test is skipped, saying how to get one; with REQUIRE_BROWSER=1 it fails."""
-    from playwright.sync_api import Error, sync_playwright
-
-    with sync_playwright() as playwright:
-        path = find_chromium()
+    with ExitStack() as stack:
         try:
-            browser = playwright.chromium.launch(
-                executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-            )
-        except Error:
-            advice = "no Chromium found: install one (Debian: apt-get install chromium; macOS: brew install --cask chromium), "
-            advice += "set CHROMIUM to its path, or run .venv/bin/playwright install chromium"
+            chromium = stack.enter_context(browser.opened())
+        except Refused as error:
             if os.environ.get("REQUIRE_BROWSER"):
-                pytest.fail(advice)
-            pytest.skip(advice)
-        yield browser
-        browser.close()
+                pytest.fail(str(error))
+            pytest.skip(str(error))
+        yield chromium

@@ -211,6 +211,24 @@ figures.show(figures.panel()[0], alt="an empty panel")
 
 
 @pytest.mark.slow
+def test_the_numbers_of_a_figure_lie_beside_its_page(small, tmp_path):
+    cell = """from unlearning.page import figures
+
+# %% mystnb={"figure": {"name": "first-line", "caption": "A line."}}
+with figures.style():
+    figure, ax = figures.panel()
+    ax.plot([1, 2], [n, 40])
+figures.show(figure, alt="a line")"""
+    write(small, "first", cell)
+    run("first", {"n": "7"}, tmp_path / "out", root=small)
+    page = (tmp_path / "out" / "html" / "book" / "first.html").read_text()
+    link = re.search(r'<figure.*?class="figure-data"><a href="([^"]+)".*?</figure>', page, re.S)[1]
+    rows = (tmp_path / "out" / "html" / "book" / link).read_text().splitlines()
+    x, y = (rows[0].split(",").index(name) for name in "xy")
+    assert [(row.split(",")[x], row.split(",")[y]) for row in rows[1:]] == [("1", "7"), ("2", "40")]
+
+
+@pytest.mark.slow
 def test_a_failed_run_leaves_no_result(small, tmp_path):
     write(small, "first", "raise KeyError('gone')")
     with pytest.raises(ChapterFailed, match="chapter first, cell 3 .*KeyError"):

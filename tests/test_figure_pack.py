@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from unlearning.__main__ import main
-from unlearning.build import figure_pack
+from unlearning.build import browser, figure_pack
 from unlearning.page import figures
 
 
@@ -31,7 +31,10 @@ def executed(shown) -> nbformat.NotebookNode:
     for name, outputs in (("x-two", two), ("x-slider", slider)):
         caption = "A {glue:text}`x_rate:.1e` rate, see {ref}`there <x-there>`."
         meta = {"mystnb": {"figure": {"name": name, "caption": caption}}}
-        told = [nbformat.v4.new_output("display_data", data=o.data) for o in outputs]
+        told = [
+            nbformat.v4.new_output("display_data", data=o.data, metadata=o.metadata)
+            for o in outputs
+        ]
         cells.append(nbformat.v4.new_code_cell("draw()", metadata=meta, outputs=told))
     glued = nbformat.v4.new_output(
         "display_data",
@@ -66,6 +69,12 @@ def test_of_a_slider_the_frame_that_is_shown_first(executed, shown):
     assert re.findall(r' d="[^"]+"', svg) == paths
 
 
+def test_figures_come_with_their_numbers(executed):
+    found = figure_pack.data_of(executed)
+    assert list(found) == ["x-two", "x-slider"]
+    assert found["x-two"].count(",line,") == 4 and found["x-slider"].count(",line,") == 6
+
+
 def test_a_book_that_is_not_built_is_refused(tmp_path, monkeypatch, capsys):
     (tmp_path / "book").mkdir()
     (tmp_path / "_toc.yml").write_text("root: book/x\n")
@@ -80,11 +89,8 @@ def test_a_book_that_is_not_built_is_refused(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.browser
 def test_png(executed):
-    import shutil
-
-    browser = next((p for p in map(shutil.which, figure_pack.BROWSERS) if p), None)
-    if not browser:
+    if not browser.find():
         pytest.skip("no Chromium")
     svgs = {name: svg for name, (svg, _) in figure_pack.figures_of("x", executed).items()}
-    for data in figure_pack.pngs(svgs, browser).values():
+    for data in figure_pack.pngs(svgs).values():
         assert data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) > 5000

@@ -9,7 +9,7 @@ from unlearning.build import chapters
 from unlearning.files import ROOT
 
 NAMES = chapters.in_toc()
-PAGES = {"home", "verdicts", "rerun", "lemmas"}  # README-like pages: may be shorter
+PAGES = {"home", "verdicts", "rerun", "lemmas", "claims", "choices"}  # README-like: may be shorter
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 
 

@@ -44,7 +44,7 @@ def opened(book, chromium):
     context.close()
 
 
-@pytest.mark.parametrize("name", [*CHAPTERS, "references", "teaching", "hand_in"])
+@pytest.mark.parametrize("name", [*CHAPTERS, "glossary", "references", "teaching", "hand_in"])
 def test_page(opened, book, name):
     page, requests, complaints = opened(name)
     assert page.locator("mjx-merror, .merror, .problematic, .system-message").count() == 0

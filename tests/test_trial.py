@@ -72,7 +72,11 @@ def test_a_trial_scores_as_the_experiment_does(run, tmp_path: Path):
     own = {(r["method"], r["epoch"]): r for r in run[1]}
     for r in found:
         want = own[r["method"], r["epoch"]]
-        assert r["preset"] == "smoke-try" and r["seed"] == 0 and r["cost"] == pytest.approx(want["cost"])
+        assert (
+            r["preset"] == "smoke-try"
+            and r["seed"] == 0
+            and r["cost"] == pytest.approx(want["cost"])
+        )
         for g in ("forget", "retain", "near", "val"):
             for key in ("accuracy", "oracle_accuracy", "accuracy_error"):
                 assert r["groups"][g][key] == want["groups"][g][key], (g, key)

@@ -1,5 +1,6 @@
 """The `unlearning` command.
 
+    unlearning doctor                                                    what this machine has, what is missing
     unlearning build                                                     execute what changed, render the book
     unlearning run CHAPTER [-p NAME VALUE]… [-f FILE.yml] [--out DIR]     one chapter with other parameters
     unlearning sweep CHAPTER -p NAME=VALUES… --out DIR                   one chapter at many parameters, with an index
@@ -8,6 +9,7 @@
     unlearning assignment [NAME] [--roster CSV]                          versions for students, teachers, autograder
     unlearning grade NAME DIR [--help]                                   grade a class: points, reasons, one page
     unlearning figures [FILE.zip]                                        the built book's figures for slides
+    unlearning pdf                                                       the built book as one PDF
     unlearning experiment --preset P [--help]                            train ensembles, unlearn, score
     unlearning merge --from A B … --out DIR                               the shards of an experiment as one
     unlearning pack --from RUN [--out DIR]                               an experiment's oracles as a few small files
@@ -28,6 +30,10 @@ from unlearning.errors import Failed, Refused, lines, one_line
 
 # name -> (room with add_arguments and main, what it does); a room is imported only when its command is asked for
 COMMANDS = {
+    "doctor": (
+        "unlearning.build.doctor",
+        "what this machine has, what is missing, and the command that mends it",
+    ),
     "build": ("unlearning.build.book", "execute what changed and render the book to _build/html"),
     "run": ("unlearning.build.single", "execute one chapter with other parameters"),
     "sweep": ("unlearning.build.sweep", "one chapter at many parameters, with an index of results"),
@@ -38,6 +44,7 @@ COMMANDS = {
         "an assignment's versions for students, teachers and the autograder",
     ),
     "figures": ("unlearning.build.figure_pack", "the built book's figures for slides, in one zip"),
+    "pdf": ("unlearning.build.pdf", "the built book as one PDF, linked from its first page"),
     "grade": ("unlearning.build.grading", "grade a class's submissions of an assignment"),
     "experiment": (
         "unlearning.experiment.runner",

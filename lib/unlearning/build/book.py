@@ -19,7 +19,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from unlearning import files
-from unlearning.build import chapters, keys
+from unlearning.build import chapters, glance, keys
 from unlearning.build.execute import (
     TIMEOUT,
     ChapterFailed,
@@ -73,7 +73,7 @@ def build(root: Path = ROOT, workers: int | None = None, timeout: float = TIMEOU
     configuration(root)
     names = chapters.in_toc(root)
     with files.only_one(home, told=told):
-        for left in home.glob("render-*"):  # of a build that was killed
+        for left in (*home.glob("render-*"), *home.glob("print-*")):  # of what was killed
             shutil.rmtree(left, ignore_errors=True)
         prepare_environment(home / "scratch")
         sources = {name: chapters.path_of(name, root).read_text() for name in names}
@@ -90,7 +90,7 @@ def build(root: Path = ROOT, workers: int | None = None, timeout: float = TIMEOU
             if not _is_rendered(home / "html", key):
                 print(f"rendering {len(names)} pages", flush=True)
                 html = render(staged, strict=True)
-                files.save_json(html / STAMP, {"key": key, "files": _sums(html)})
+                files.save_json(html / STAMP, {"key": key, "files": sums(html)})
                 if (home / "html").exists():
                     (home / "html").rename(Path(folder) / "old")
                 html.rename(home / "html")
@@ -110,12 +110,12 @@ def _is_rendered(html: Path, key: str) -> bool:
     """Whether the book is the one of this key, and whole."""
     try:
         told = files.load_json(html / STAMP)
-        return told["key"] == key and told["files"].items() <= _sums(html).items()
+        return told["key"] == key and told["files"].items() <= sums(html).items()
     except (Damaged, KeyError, AttributeError, OSError):
         return False
 
 
-def _sums(folder: Path) -> dict[str, str]:
+def sums(folder: Path) -> dict[str, str]:
     """The SHA-256 of every file below a folder but the stamp."""
     every = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
     return {
@@ -138,6 +138,8 @@ def _refresh(
 
     now = {name: key(name) for name in group}
     todo = [name for name in group if _key_of(folder / f"{name}.ipynb") != now[name]]
+    if todo:
+        print(told(folder, {name: group[name][1] for name in todo}, workers), flush=True)
     progress = Progress(
         {name: len([c for c in group[name][1].cells if c.cell_type == "code"]) for name in todo}
     )
@@ -179,6 +181,27 @@ def _refresh(
         raise Failed(
             "\n".join(failures) + "\nwhat ran is in _build/failed; the last good book is untouched"
         )
+
+
+def told(folder: Path, todo: dict[str, NotebookNode], workers: int | None = None) -> str:
+    """What a build is about to do, before it does it: chapters, minutes (as the last build took, or as they state).
+
+    folder: of the last build's executed notebooks; todo: the chapters to execute.
+    """
+    seconds = []
+    for name, notebook in todo.items():
+        try:
+            seconds.append(
+                files.load_json(folder / f"{name}.ipynb")["metadata"]["unlearning"]["seconds"]
+            )
+        except (Damaged, OSError, KeyError, TypeError):
+            seconds.append(glance.stated_seconds(notebook))
+    side_by_side = min(workers or os.cpu_count(), len(todo))
+    minutes = max(sum(seconds) / side_by_side, *seconds, 0) / 60
+    return (
+        f"executing {len(todo)} chapters, {side_by_side} at a time: about {max(1, round(minutes))} min; "
+        "nothing is downloaded"
+    )
 
 
 def _sealed(notebook: NotebookNode) -> NotebookNode:

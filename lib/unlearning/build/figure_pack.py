@@ -1,4 +1,4 @@
-"""`unlearning figures`: the built book's figures for slides, as SVG and PNG with their captions, in one zip.
+"""`unlearning figures`: the built book's figures for slides, as SVG and PNG with captions and numbers, in one zip.
 
 A figure's panels stand side by side on a white card, because a picture in a slide cannot follow a reader's theme. Of a
 slider its first frame is taken. PNG needs a Chromium; without one the zip has SVG only, and the command says so.
@@ -8,7 +8,6 @@ import argparse
 import io
 import math
 import re
-import shutil
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,12 +15,12 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from unlearning.build import chapters
+from unlearning.build import browser, chapters
 from unlearning.build.record import contents, plain
 from unlearning.errors import Failed, Refused
 from unlearning.files import ROOT, write_whole
+from unlearning.page.figures import DATA
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 GAP = 24.0  # points between panels and around them
 
 
@@ -40,6 +39,17 @@ def figures_of(name: str, executed: NotebookNode) -> dict[str, tuple[str, str]]:
                 plain(told["caption"], glued),
             )
     return found
+
+
+def data_of(executed: NotebookNode) -> dict[str, str]:
+    """Figure's name -> the numbers that it shows, as CSV (see `page.figure_data`)."""
+    return {
+        cell.metadata.mystnb.figure.name: output.metadata[DATA]
+        for cell in executed.cells
+        for output in cell.get("outputs", [])
+        if output.get("metadata", {}).get(DATA)
+        and cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+    }
 
 
 def _panels(text: str) -> list[str]:
@@ -73,31 +83,25 @@ def _card(panels: list[str]) -> str:
     return f'<svg {size} {spaces} color="#222">{white}{body}</svg>\n'
 
 
-def pngs(svgs: dict[str, str], browser: str) -> dict[str, bytes]:
+def pngs(svgs: dict[str, str]) -> dict[str, bytes]:
     """Name -> PNG at twice the size, drawn by a headless browser (in a thread of its own: it brings an event loop)."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(_drawn, svgs, browser).result()
+        return pool.submit(_drawn, svgs).result()
 
 
-def _drawn(svgs: dict[str, str], browser: str) -> dict[str, bytes]:
-    from playwright.sync_api import sync_playwright
-
+def _drawn(svgs: dict[str, str]) -> dict[str, bytes]:
     made = {}
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=browser, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = opened.new_page(device_scale_factor=2)
+    with browser.opened() as chromium:
+        page = chromium.new_page(device_scale_factor=2)
         for name, svg in svgs.items():
             page.set_content(f'<body style="margin:0">{svg}</body>')
             made[name] = page.locator("svg").first.screenshot()
-        opened.close()
     return made
 
 
-def pack(root: Path, browser: str | None) -> dict[str, bytes]:
-    """File name -> content of the zip. Failed if the book was not built."""
-    files, lines = {}, ["# Figures of the book, with captions\n"]
+def pack(root: Path, draw: bool) -> dict[str, bytes]:
+    """File name -> content of the zip, with PNG if `draw`. Failed if the book was not built."""
+    files, data, lines = {}, {}, ["# Figures of the book, with captions\n"]
     for name in chapters.in_toc(root):
         path = root / "_build" / "executed" / f"{name}.ipynb"
         if not path.exists():
@@ -110,10 +114,11 @@ def pack(root: Path, browser: str | None) -> dict[str, bytes]:
         lines += [f"\n## {title}\n"] * bool(figures)
         lines += [f"**{key}** {caption}\n" for key, (_, caption) in figures.items()]
         files |= {f"svg/{key}.svg": svg.encode() for key, (svg, _) in figures.items()}
-    if browser:
-        drawn = pngs({name: data.decode() for name, data in files.items()}, browser)
+        data |= {f"data/{key}.csv": text.encode() for key, text in data_of(executed).items()}
+    if draw:
+        drawn = pngs({name: data.decode() for name, data in files.items()})
         files |= {name.replace("svg", "png"): data for name, data in drawn.items()}
-    return files | {"captions.md": "\n".join(lines).encode()}
+    return files | data | {"captions.md": "\n".join(lines).encode()}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -126,12 +131,12 @@ def main(arguments: argparse.Namespace) -> int:
     target = Path(arguments.file)
     if target.exists():
         raise Refused(f"{target} exists: choose another name (nothing is overwritten)")
-    browser = next((path for path in map(shutil.which, BROWSERS) if path), None)
-    files, buffer = pack(ROOT, browser), io.BytesIO()
+    draw = browser.find() is not None
+    files, buffer = pack(ROOT, draw), io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as whole:
         for name, data in files.items():
             whole.writestr(name, data)
     write_whole(target, lambda file: file.write(buffer.getvalue()))
-    without = "" if browser else " (no Chromium found: no PNG)"
+    without = "" if draw else " (no Chromium found: no PNG)"
     print(f"{target}: {sum(name.endswith('.svg') for name in files)} figures{without}")
     return 0

@@ -13,6 +13,7 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
+from unlearning.build import figure_files, glance
 from unlearning.build.chapters import settings
 from unlearning.build.edition import Edition, edition
 from unlearning.errors import Failed, Refused
@@ -44,6 +45,7 @@ def stage(executed: dict[str, NotebookNode], root: Path, folder: Path, strict: b
     (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
     source = address(config, root)
     for name, notebook in executed.items():
+        notebook = figure_files.with_data(name, glance.with_reading(notebook), folder / "book")
         save(with_setup(notebook, source), folder / "book" / f"{name}.ipynb")
     return folder
 
@@ -62,6 +64,8 @@ def render(staged: Path, strict: bool) -> Path:
         telling = [line for line in said if re.search(r"WARNING|ERROR|CRITICAL|Error:", line)]
         raise Failed("rendering failed:\n" + "\n".join(telling or said))
     html = scratch / "_build" / "html"
+    if (staged / "book" / figure_files.FOLDER).exists():
+        shutil.copytree(staged / "book" / figure_files.FOLDER, html / "book" / figure_files.FOLDER)
     for page in html.rglob(
         "*.html"
     ):  # live kernels (thebe) come with Jupyter Book; they would need another host

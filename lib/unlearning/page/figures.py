@@ -19,6 +19,9 @@ from IPython.display import display
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from unlearning.page import figure_data
+
+DATA = "figure_data"  # of the output metadata: the numbers that are drawn, as CSV; the build puts them beside the page
 INK = "#0b0c0e"  # text, axes and anything black: recoloured to the page's text colour
 PAPER = "#fefdfb"  # fills that should vanish into the page: recoloured to the page's background
 _PALETTE = sns.color_palette("colorblind").as_hex()
@@ -152,7 +155,8 @@ def show(*figures: Figure, alt: str) -> None:
     """
     _check(figures, alt)
     body = f'<div class="panels" role="img" aria-label="{html.escape(alt)}" style="{_ROW}">{_panels(figures)}</div>'
-    display({"text/html": body, "text/plain": f"[figure] {alt}"}, raw=True)
+    told = {DATA: figure_data.csv({"": figures})}
+    display({"text/html": body, "text/plain": f"[figure] {alt}"}, raw=True, metadata=told)
 
 
 def frames(
@@ -175,10 +179,8 @@ def frames(
         )
     if not 0 <= start < len(figures):
         raise ValueError(f"start is {start}: choose a frame from 0 to {len(figures) - 1}")
-    rows = [
-        _panels(frame if isinstance(frame, tuple) else (frame,), i)
-        for i, frame in enumerate(figures)
-    ]
+    each = [frame if isinstance(frame, tuple) else (frame,) for frame in figures]
+    rows = [_panels(frame, i) for i, frame in enumerate(each)]
     key = "s" + hashlib.sha256("".join(rows).encode()).hexdigest()[:8]
     shown = [
         f'<div data-label="{html.escape(label)}" style="{_ROW}{"" if i == start else ";display:none"}">{row}</div>'
@@ -200,9 +202,9 @@ def frames(
         f'aria-label="{html.escape(name)}" aria-valuetext="{html.escape(labels[start])}">'
         f'<output style="min-width:7em">{html.escape(labels[start])}</output></label><script>{script}</script></div>'
     )
-    display(
-        {"text/html": body, "text/plain": f"[figure with a slider over {name}] {alt}"}, raw=True
-    )
+    told = {DATA: figure_data.csv(dict(zip(labels, each, strict=True)))}
+    plain = f"[figure with a slider over {name}] {alt}"
+    display({"text/html": body, "text/plain": plain}, raw=True, metadata=told)
 
 
 def table(frame: pd.DataFrame, index: bool = False, links: bool = False) -> None:
@@ -223,3 +225,10 @@ def table(frame: pd.DataFrame, index: bool = False, links: bool = False) -> None
         },
         raw=True,
     )
+
+
+def download(frame: pd.DataFrame, what: str) -> None:
+    """Display one sentence on a table that is too long for a page; the build puts its CSV under it."""
+    told = f"{what}: {len(frame):,} rows of {len(frame.columns)} columns."
+    data = {"text/html": f"<p>{html.escape(told)}</p>", "text/plain": told}
+    display(data, raw=True, metadata={DATA: frame.to_csv(index=False)})
