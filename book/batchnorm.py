@@ -282,7 +282,7 @@ glue_numbers("batchnorm", **panels.live_told(tables))
 #
 # ```{admonition} Our comment
 # :class: ours
-# The two causes do not add up: on random points drift alone raises the retain score as far as the published run does, and most of
+# The two causes do not add up: on random points drift alone raises the retain score as far as the published run does, and half of
 # that is still there when the drift has been undone. On points of PC1 the published retain damage is mostly drift, and one
 # re-estimated run passes every criterion, by a hair. One row in so many, gone at the next stopping time, is what a search finds
 # by chance or by an illusion; another `seed` would tell. Nor is frozen the same as re-estimated: its gradients are those of

@@ -222,7 +222,7 @@ def adds(frame: pd.DataFrame, rates: list[float]) -> list[Figure]:
     with figures.style():
         panels = []
         for column, label in (("forget", "forget P95 (nats)"), ("lost", "retain accuracy lost (points)")):
-            panel, ax = figures.panel(height=3.8)
+            panel, ax = figures.panel(width=5.2, height=3.8)
             before = frame[frame.method == "nothing"].iloc[0][column]
             for rate in sorted(rates):
                 for method, (marker, style) in LOOKS.items():
@@ -235,7 +235,7 @@ def adds(frame: pd.DataFrame, rates: list[float]) -> list[Figure]:
         ax.axhline(start.forget_floor, color=figures.COLORS["neutral"], ls="--", lw=1)
         ax.set(ylim=(0, 16))
         ax.set_yticks(range(0, 12, 2))
-        ax.legend(loc="upper left", ncols=len(rates), fontsize=7.5, columnspacing=0.8, handlelength=2.4)
+        ax.legend(loc="upper left", ncols=len(rates), fontsize=8, columnspacing=0.8, handlelength=2)
         limit = 100 * criteria.DEFAULT.retain_points
         panels[1].axes[0].axhline(limit, color=figures.COLORS["accent"], ls=":", lw=1.2)
     return panels
