@@ -71,7 +71,6 @@ from fractions import Fraction
 
 import numpy as np
 import pandas as pd
-from myst_nb import glue
 
 from panels import harm_map as panels
 from panels import interactive

@@ -101,11 +101,11 @@ def test_pictures_with_records_and_without():
     assert "by hand" in one.axes[0].get_title() and texts(other)[0] == titles["fashionmnist"]
     assert [t.get_text() for t in one.axes[0].get_xticklabels()][2] == "254 of\n2,540"
     cifar = panels.measured(evidence.load("laptop").query("method == 'nothing'"))
-    left, right = panels.against_gap(ROWS, cifar)
+    left, right = panels.against_gap([ROWS, cifar])
     dots = np.concatenate([c.get_offsets() for c in left.axes[0].collections])
     assert len(dots) == 2 + len(cifar) and [10, 4.0] in np.round(dots, 6).tolist()
     assert len(right.axes[0].get_legend().get_texts()) == 2
-    [nothing] = panels.against_gap(NONE, cifar.iloc[:0])
+    [nothing] = panels.against_gap([NONE, cifar.iloc[:0]])
     assert texts(nothing)[0] == "not run"
     assert all("p: not run" in texts(p)[0] for p in panels.table_1(NONE, TABLE, {"mnist": "p: not run"}))  # fmt: skip
 

@@ -212,12 +212,12 @@ def table_1(rows: pd.DataFrame, table1: pd.DataFrame, titles: dict[str, str]) ->
     return panels
 
 
-def against_gap(rows: pd.DataFrame, cifar: pd.DataFrame) -> list[Figure]:
+def against_gap(parts: list[pd.DataFrame]) -> list[Figure]:
     """Score on F against the accuracy gap: P95 less that of other points (left), mean over F (right).
 
-    rows: MNIST and FashionMNIST; cifar: doing nothing on CIFAR-10. Hollow: the twins of equal size and recipe.
+    parts: tables of `measured` rows. Hollow: the twins of equal size and recipe.
     """
-    drawn = _joined([rows, cifar])
+    drawn = _joined(parts)
     drawn = drawn[drawn.forget.notna()]
     with figures.style():
         if drawn.empty:
