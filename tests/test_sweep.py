@@ -426,7 +426,7 @@ def test_a_kernel_that_does_not_start_is_tried_again(failures, tried, root, tmp_
     """Jupyter's ports are chosen before they are taken: side by side, one kernel may find its port gone."""
     calls = []
 
-    def execute(name, notebook, *_):
+    def execute(name, notebook, *_, strict):
         calls.append(name)
         if len(calls) <= failures:
             raise RuntimeError("Kernel died before replying to kernel_info")
@@ -436,9 +436,9 @@ def test_a_kernel_that_does_not_start_is_tried_again(failures, tried, root, tmp_
     notebook = sweep.opened("toy", root).notebook
     if failures == 3:
         with pytest.raises(ChapterFailed, match="chapter toy, before its first cell: Kernel died"):
-            single.carry_out("toy", notebook, {}, {}, tmp_path)
+            single.carry_out("toy", notebook, {}, {}, tmp_path, root)
     else:
-        assert single.carry_out("toy", notebook, {}, {}, tmp_path)[1]["numbers"] == {}
+        assert single.carry_out("toy", notebook, {}, {}, tmp_path, root)[1]["numbers"] == {}
     assert len(calls) == tried and (tmp_path / "toy.ipynb").exists()
 
 
