@@ -85,7 +85,7 @@ best = choosing.argmin(axis=1)  # what a search over the grid returns
 reported = choosing[np.arange(worlds), best]  # on the models that chose it
 tested = testing[np.arange(worlds), best]  # the same cell on other models
 half = criteria.DEFAULT.partial
-glue_numbers("protocol", left=left, error=error, cells=cells, half=half,
+glue_numbers("protocol", left=left, error=error, cells=cells,
              fooled=np.mean(reported <= half), honest=np.mean(tested <= half),
              reported=reported.mean(), tested=tested.mean())
 
@@ -127,8 +127,7 @@ print(f"SHA-256 {provenance.protocol('desk')[:12]}…, records: {len(found)}")
 # %% tags=["hide-input"]
 decided = hypotheses.decided(found)
 tables = hypotheses.halves(found)
-glue_numbers("protocol", **panels.numbers(found, decided, tables),
-             written=str(protocol["written"]))
+glue_numbers("protocol", **panels.numbers(found, decided, tables))
 
 # %% [markdown]
 # Dates are UTC. The later commits change how the error of a score is computed and the number of models in one stage. The first
