@@ -76,9 +76,9 @@ def judged(frame: pd.DataFrame, criteria: Criteria = DEFAULT) -> pd.DataFrame:
 
     frame: columns forget_set, method, models; for each G of forget, retain, val: G (nats, or the units of
     `evidence.quintiles`), G_floor, and, where known, G_low and G_high (95% interval), G_reverse (the other direction),
-    G_accuracy and G_oracle_accuracy (fractions), G_lost_error (standard error of the accuracy lost); average (nats)
-    where not all three are known. One row of method "nothing" for each (forget set, number of models, preset if there
-    is such a column): the start from which the gap is measured.
+    G_accuracy and G_oracle_accuracy (fractions), G_lost_error (standard error of the accuracy lost), G_collapsed and
+    G_robust (the score where that is above 0); average (nats) where not all three are known. One row of method
+    "nothing" for each (forget set, number of models, preset if there is such a column): the start of the gap.
 
     Adds q (share of the gap left on F; 1: as before, 0: as the oracles) with q_low and q_high; intact, partial and both
     (the two together), boolean or <NA>; outcome: "breaks", "stays", "partial", "forgets" or "open". Raises ValueError
@@ -86,7 +86,8 @@ def judged(frame: pd.DataFrame, criteria: Criteria = DEFAULT) -> pd.DataFrame:
     """
     frame = frame.reset_index(drop=True).copy()
     case = [c for c in ("preset", "forget_set", "models") if c in frame]
-    start = frame[frame.method == "nothing"].drop_duplicates(case, keep="last").set_index(case)
+    start = frame.assign(forget=_score(frame, "forget"))
+    start = start[start.method == "nothing"].drop_duplicates(case, keep="last").set_index(case)
     before = start[["forget", "forget_floor"]].reindex(pd.MultiIndex.from_frame(frame[case]))
     if (missing := before.forget_floor.isna()).any():
         lost = sorted({str(i) for i in before.index[missing.to_numpy()]})
@@ -95,8 +96,7 @@ def judged(frame: pd.DataFrame, criteria: Criteria = DEFAULT) -> pd.DataFrame:
         )
     gap = (before.forget - before.forget_floor).to_numpy()
     for end in ("", "_low", "_high"):
-        value = _known(frame, f"forget{end}", frame.forget)
-        frame[f"q{end}"] = (value - frame.forget_floor) / gap
+        frame[f"q{end}"] = (_score(frame, "forget", end) - frame.forget_floor) / gap
     frame["partial"] = below(frame.q_low, frame.q_high, criteria.partial)
     frame["forgotten"] = below(frame.q_low, frame.q_high, criteria.forgotten)
     frame["intact"] = _all([_unharmed(frame, g, criteria) for g in DAMAGE])
@@ -131,10 +131,24 @@ def _known(frame: pd.DataFrame, column: str, otherwise: pd.Series) -> pd.Series:
     return frame[column].fillna(otherwise) if column in frame else otherwise
 
 
+def _score(frame: pd.DataFrame, group: str, end: str = "") -> pd.Series:
+    """A group's score, or an end of its interval, as it is judged.
+
+    Where a few far-out models stretch the histogram's range (G_collapsed above 0) the score is flattered: it and its
+    interval move to the robust score (G_robust), which has the same floor.
+    """
+    value = _known(frame, f"{group}{end}", frame[group])
+    if f"{group}_collapsed" not in frame:
+        return value
+    return value.where(
+        ~(frame[f"{group}_collapsed"] > 0), value + frame[f"{group}_robust"] - frame[group]
+    )
+
+
 def _unharmed(frame: pd.DataFrame, group: str, criteria: Criteria) -> pd.Series:
     """Whether a group of points is left alone: both directions within the limit, and accuracy within its points."""
     bound = frame[f"{group}_floor"] + limits(frame, criteria)
-    low, high = (_known(frame, f"{group}_{end}", frame[group]) for end in ("low", "high"))
+    low, high = (_score(frame, group, end) for end in ("_low", "_high"))
     parts = [below(low, high, bound)]
     if f"{group}_reverse" in frame:
         parts.append(below(frame[f"{group}_reverse"], frame[f"{group}_reverse"], bound))

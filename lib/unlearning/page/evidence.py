@@ -1,7 +1,7 @@
 """What the experiment chapters draw: the demo, run live; recorded results; the authors' published numbers.
 
 Demo and records come as tables with the same columns, one row per record (`table`); `paper_grid` keeps what the paper
-ran, `judge` sorts it by the book's criteria.
+ran, `load` judges it by the book's criteria.
 """
 
 import hashlib
@@ -32,7 +32,6 @@ IN_PAPER = (
     "gda",
     "scrub_published",
 )  # the methods of the paper's grid, as its public code runs them
-OUTCOMES = ("stays", "breaks", "moves", "success")  # of `judge`
 PUBLISHED_SETS = {
     "random": {1: 10, 2: 100, 3: 1000},
     "pc1": {4: 10, 5: 100, 6: 500},
@@ -209,9 +208,9 @@ def live_table(records: list[dict]) -> pd.DataFrame:
 def scores_alone(frame: pd.DataFrame) -> pd.DataFrame:
     """A judged table judged again as one reads a map: by the P95 values in the paper's direction and nothing else.
 
-    Without intervals, the other direction and accuracies. Beside `criteria.judged` it shows what these are for.
+    Without intervals, the other direction, accuracies and the look at collapsed ranges. Beside `criteria.judged` it shows what these are for.
     """
-    ends = ("_low", "_high", "_reverse", "_accuracy", "_oracle_accuracy")
+    ends = ("_low", "_high", "_reverse", "_accuracy", "_oracle_accuracy", "_collapsed")
     extra = [f"{g}{end}" for g in GROUPS for end in ends]
     return criteria.judged(frame.drop(columns=[*extra, "average"], errors="ignore"))
 
@@ -260,38 +259,6 @@ def paper_grid(frame: pd.DataFrame) -> pd.DataFrame:
     )
     ran = (frame.lr > 0) | (frame.method == "nothing")
     return frame[plain & ran & frame.method.isin(IN_PAPER)].reset_index(drop=True)
-
-
-def judge(frame: pd.DataFrame, tolerance: float) -> pd.DataFrame:
-    """A `table` with what the book's criteria say of each row; tolerance in nats.
-
-    Adds G_excess for each group G: its P95 above its floor (the robust P95 where far-out models collapse the range);
-    intact: retain and val excess at most the tolerance; forgotten: forget excess at most the tolerance; moved: forget
-    P95 (again robust where collapsed) lower than the pretrained models' by more than the tolerance; and one `outcome` for all of these. An intact row
-    is a "success" if forgotten, else "moves" if moved, else "stays"; a row that is not intact "breaks".
-    Raises ValueError if some forget set of some preset and number of models has no pretrained row.
-    """
-    frame, case = frame.copy(), ["preset", "forget_set", "models"]
-    starts = (
-        frame[frame.method == "nothing"].drop_duplicates(case, keep="last").set_index(case).forget
-    )
-    before = starts.reindex(pd.MultiIndex.from_frame(frame[case]))
-    if before.isna().any():
-        lost = sorted({str(index) for index in before.index[before.isna()]})
-        raise ValueError(
-            f"no row of method 'nothing' for {', '.join(lost)}: 'moved' is measured from the pretrained "
-            "models, keep their rows in the table"
-        )
-    for g in GROUPS:
-        frame[f"{g}_excess"] = (
-            frame[g].where(frame[f"{g}_collapsed"] == 0, frame[f"{g}_robust"]) - frame[f"{g}_floor"]
-        )
-    frame["intact"] = (frame.retain_excess <= tolerance) & (frame.val_excess <= tolerance)
-    frame["forgotten"] = frame.forget_excess <= tolerance
-    frame["moved"] = before.to_numpy() - (frame.forget_excess + frame.forget_floor) > tolerance
-    intact = np.select([frame.forgotten, frame.moved], ["success", "moves"], "stays")
-    frame["outcome"] = np.where(frame.intact, intact, "breaks")
-    return frame
 
 
 def kind(forget_set: str) -> str:
