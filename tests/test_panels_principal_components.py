@@ -103,11 +103,15 @@ def test_an_interval_that_holds_the_criterion_is_open():
 def test_tables_of_hundreds_of_oracles():
     rng = np.random.default_rng(0)
     right = rng.binomial(50, 0.9, 300) / 50
-    found = random_sets.known_table({50: np.c_[right - 0.9, np.full(300, 0.9), np.zeros(300)]}, 0.05)
+    found = random_sets.known_table(
+        {50: np.c_[right - 0.9, np.full(300, 0.9), np.zeros(300)]}, 0.05
+    )
     one = found.iloc[0]
     assert one["mean"] == pytest.approx((right - 0.9).mean()) and one.bounded and one.outside < 0.05
     assert one.error == pytest.approx(right.std(ddof=1) / np.sqrt(300))
     far = random_sets.known_table({50: np.c_[np.full(300, 0.5), right, right]}, 0.05).iloc[0]
     assert not far.bounded and far.outside == 1
-    split = random_sets.split_table({50: np.c_[right - 0.9, np.full(300, 0.9), right]}, 400, 0.05).iloc[0]
+    split = random_sets.split_table(
+        {50: np.c_[right - 0.9, np.full(300, 0.9), right]}, 400, 0.05
+    ).iloc[0]
     assert split.bounded and split["inside the naive margin"] > 0.9
