@@ -192,8 +192,8 @@ figures.frames(pictures, [f"{value:g}" for value in maps], name="λ", start=list
 # $a = e^{y}\big(2\varepsilon c\,e^{-x}-y\big)/(cs)$ that {eq}`weights_map-eq-unknown` allows.
 
 # %%
-show_source(weights.forget_equation, weights.follow, weights.mean_value,
-            weights.first_step, weights.farther, weights.last_ratio)  # fmt: skip
+show_source(weights.forget_equation, weights.follow, weights.mean_value)
+show_source(weights.first_step, weights.farther, weights.last_ratio)
 exact = Fraction(str(fraction)) * n_train, Fraction(r), Fraction(str(lam))
 sizes = certify.Sizes(n_train - exact[0], *exact)
 live_flint = certify.available("flint")
@@ -219,7 +219,8 @@ figures.show(*panels.proved_weights(proved), alt=(
 
 # %% [markdown]
 # The check shares no code with this. It solves the definition at random points of every decided box: Newton's method for
-# $D$ and $R$; for DA $Q \leftarrow c\,a\,e^{-y}$ in $w = Pv - Qu$, which climbs from zero to the minimum, or for ever.
+# $D$ and $R$; for DA $Q \leftarrow c\,a\,e^{-y}$ in $w = Pv - Qu$, which climbs from zero to the minimum, or for ever. (No
+# minimum has $y < -1$: at the turn $1 + y = 2\varepsilon c\,e^{-x}(1 - \mathrm dx/\mathrm dy) \ge 0$.)
 
 
 # %%
@@ -234,16 +235,18 @@ def solved(e, a, R, F, r, lam):
         x, y = (x + ((1 + K * s) * u - K * 2 * e * v) / det,
                 y + ((1 + P * s) * v - P * 2 * e * u) / det)  # fmt: skip
     for k in range(400):  # DA: sP + ln P = ln c + 2εQ, P = e^p; Q = 0 for R
-        p -= (s * np.exp(p) + p - np.log(c) - 2 * e * Q) / (s * np.exp(p) + 1)
+        level = np.log(c) + 2 * e * Q
+        p -= (s * np.exp(p) + p - level) / (s * np.exp(p) + 1)
+        p = np.minimum(p, np.log(np.maximum(level / s, 1)))  # it is below
         O = np.exp(p) if k < 100 else O  # noqa: E741
-        rise = np.exp(np.minimum(s * Q - 2 * e * np.exp(p), 99))
-        new = np.minimum(c * a * rise, 999) * (k >= 100)
+        y_da = np.maximum(2 * e * np.exp(p) - s * Q, -1.1)  # a minimum: ≥ −1
+        new = c * a * np.exp(-y_da) * (k >= 100)
         change, Q = np.abs(new - Q), new
     X, Y = s * O - x, 2 * e * O - y
     step = (c * np.exp(-x) - P) * X - (c * a * np.exp(-y) + K) * Y
     square = lambda M, N: s * (M * M + N * N) - 4 * e * M * N  # noqa: E731
     worse = square(O - np.exp(p), -Q) - square(O - P, K)
-    return step, np.where(Q < 999, worse, np.inf), change
+    return step, np.where(y_da > -1.05, worse, np.inf), change
 
 
 # %%

@@ -49,11 +49,12 @@ def definition(sizes, e, a):
     target = along(0 * a)[:, None] * v
     change = np.inf + 0 * a
     for _ in range(400):
-        new = np.minimum(c * a * np.exp(np.minimum(s * Q - 2 * e * along(Q), 99)), 1e3)
+        y = np.maximum(2 * e * along(Q) - s * Q, -1.1)  # a minimum has y >= -1
+        new = c * a * np.exp(-y)
         change, Q = np.abs(new - Q), new
     after = along(Q)[:, None] * v - Q[:, None] * u - target
-    worse = np.where(Q < 999, dot(after, after) - dot(w - target, w - target), np.inf)
-    return dot(step, target - w), worse, np.where(Q < 999, change, 0)
+    worse = np.where(y > -1.05, dot(after, after) - dot(w - target, w - target), np.inf)
+    return dot(step, target - w), worse, change
 
 
 def violations(record, points=5, most=1500):
