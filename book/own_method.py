@@ -146,7 +146,8 @@ print(f"{file.name}: {len(file.read_text().splitlines())} lines")
 
 # %%
 context, _ = evidence.live(models=models, seed=seed)
-name = dict(zip(("random", "pc1"), context.preset.forget_sets, strict=True))[kind]
+of_kind = dict(zip(("random", "pc1"), context.preset.forget_sets))
+name = of_kind[kind]
 folder = workplace / "live"
 shutil.copytree(context.out, folder,
                 ignore=shutil.ignore_patterns("results.jsonl", "lock"))
