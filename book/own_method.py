@@ -26,7 +26,7 @@
 #
 # **Parameters** [listed below](own_method-parameters): the step size and stopping times of the method, its forget set.
 #
-# **Rerun** `unlearning run own_method -p rate 0.03 -p on pc1 --out runs/own`
+# **Rerun** `unlearning run own_method -p rate 0.03 -p kind pc1 --out runs/own`
 # ```
 
 # %% [markdown]
@@ -36,7 +36,7 @@
 # %% tags=["parameters"]
 rate: float = 0.1  # step size of the method (dimensionless) [0, 1]
 epochs: list[int] = [1, 2, 5, 10]  # its stopping times (epochs) [1, 100]
-on: str = "random"  # kind of forget set {random, pc1}
+kind: str = "random"  # kind of forget set {random, pc1}
 models: int = 100  # models in each ensemble of the live experiment, N [4, 200]
 few: int = 40  # of these, models that the method is tried on [4, 200]
 seed: int = 0  # seed of the live experiment [0, 1000000]
@@ -146,7 +146,8 @@ print(f"{file.name}: {len(file.read_text().splitlines())} lines")
 
 # %%
 context, _ = evidence.live(models=models, seed=seed)
-name = dict(zip(("random", "pc1"), context.preset.forget_sets, strict=True))[on]
+of_kind = dict(zip(("random", "pc1"), context.preset.forget_sets))
+name = of_kind[kind]
 folder = workplace / "live"
 shutil.copytree(context.out, folder,
                 ignore=shutil.ignore_patterns("results.jsonl", "lock"))
