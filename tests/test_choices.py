@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from panels import choices as panels
 
+from panels import choices as panels
 from unlearning.page import choices, criteria, evidence
 
 RUNS = evidence.distinct(evidence.load("laptop"))

@@ -1,8 +1,8 @@
 """Tables of the page on checking claims: what the rows say is what the files say."""
 
 import pandas as pd
-from panels import claims as panels
 
+from panels import claims as panels
 from unlearning.page import accounts
 
 
