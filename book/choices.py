@@ -87,7 +87,7 @@ glue_numbers("choices", shift=criteria.DEFAULT.shift_sd,
 # Accuracy. The scores alone let the dips of the smallest set pass; the limit and the direction move single runs.
 # </details>
 
-# %% mystnb={"figure": {"caption": "Every check (columns) under every choice (rows), from {glue:text}`choices_title`. Green: holds; red: fails; grey: open. A frame marks an answer that the choice turns round, a dotted one where it becomes open or stops being so. Rows without a frame change nothing.", "name": "choices-index"}}
+# %% mystnb={"figure": {"caption": "Every check (columns) under every choice (rows), from {glue:text}`choices_title`. Green: holds; orange: fails; grey: open. A frame marks an answer that the choice turns round, a dotted one where it becomes open or stops being so. Rows without a frame change nothing.", "name": "choices-index"}}
 figures.show(panels.index(table), alt=(
     "A grid of marks. Most rows equal the first one. The rows without accuracy "
     "and by scores alone differ in the checks of C2."))
@@ -149,9 +149,9 @@ figures.table(panels.words(table))
 # Ask at larger and larger limits:
 
 # %%
+bare = choices.without(runs, "_accuracy", "_oracle_accuracy")
 for limit in (1.0, 2.0, 4.0, 8.0):
-    other = criteria.judged(choices.without(runs, "_accuracy", "_oracle_accuracy"),
-                            criteria.Criteria(shift_sd=limit))  # fmt: skip
+    other = criteria.judged(bare, criteria.Criteria(shift_sd=limit))
     print(limit, *criteria.c1(other[other.kind == "pc1"]).values())
 
 # %% [markdown]
