@@ -88,7 +88,7 @@ glue_numbers("choices", shift=criteria.DEFAULT.shift_sd,
 # </details>
 
 # %% mystnb={"figure": {"caption": "Every check (columns) under every choice (rows), from {glue:text}`choices_title`. Green: holds; orange: fails; grey: open. A frame marks an answer that the choice turns round, a dotted one where it becomes open or stops being so. Rows without a frame change nothing.", "name": "choices-index"}}
-figures.show(panels.index(table), alt=(
+figures.show(panels.index(table), data=table, alt=(
     "A grid of marks. Most rows equal the first one. The rows without accuracy "
     "and by scores alone differ in the checks of C2."))
 
