@@ -175,6 +175,9 @@ def test_a_shown_figure_carries_its_numbers(shown, axes):
     ax.plot([1, 2], [3, 4])
     still = shown(figures.show, figure, alt="x")[0]
     assert read(still.metadata[figures.DATA]).y.tolist() == [3, 4]
+    marks = pd.DataFrame({"C1": [True, None]}, index=["ours", "other"])
+    drawn = shown(figures.show, figure, alt="x", data=marks)[0]
+    assert drawn.metadata[figures.DATA] == ",C1\nours,True\nother,\n", "what the panel stands for"
     moved = shown(figures.frames, [figure, (figure,)], ["a", "b"], name="k", alt="x")[0]
     assert read(moved.metadata[figures.DATA]).frame.tolist() == ["a", "a", "b", "b"]
 

@@ -12,7 +12,7 @@ def index(table: pd.DataFrame) -> Figure:
     """`choices.answers` as marks; framed where a choice turns an answer round, dotted where it opens or closes it."""
     turned = choices.flips(table)
     with figures.style():
-        panel, ax = figures.panel(width=7.2, height=0.9 + 0.34 * len(table))
+        panel, ax = figures.panel(width=5.2, height=0.9 + 0.34 * len(table))
         for row, name in enumerate(table.index):
             ax.text(-0.2, -row, name, ha="right", va="center", fontsize=9.5)
             for column, check in enumerate(table.columns):
@@ -25,7 +25,7 @@ def index(table: pd.DataFrame) -> Figure:
                 ax.text(column + 0.45, -row, mark, ha="center", va="center", fontsize=11)
         for column, check in enumerate(table.columns):
             ax.text(column + 0.45, 0.75, check, ha="center", fontsize=9.5)
-        ax.set(xlim=(-4.6, len(table.columns)), ylim=(-len(table) + 0.4, 1.3))
+        ax.set(xlim=(-5.6, len(table.columns)), ylim=(-len(table) + 0.4, 1.3))
         ax.axis("off")
     return panel
 

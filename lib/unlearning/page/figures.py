@@ -148,14 +148,16 @@ def _check(figures: tuple[Figure, ...], alt: str) -> None:
         raise ValueError("alt is empty: say what the picture shows, for a reader who cannot see it")
 
 
-def show(*figures: Figure, alt: str) -> None:
+def show(*figures: Figure, alt: str, data: pd.DataFrame | None = None) -> None:
     """Display panels side by side (stacked on a phone) as one figure with the alternative text `alt`.
+
+    data: what the figure's CSV holds (with the index) where marks and words are drawn; otherwise what is drawn itself.
 
     Raises ValueError without a figure or without alternative text.
     """
     _check(figures, alt)
     body = f'<div class="panels" role="img" aria-label="{html.escape(alt)}" style="{_ROW}">{_panels(figures)}</div>'
-    told = {DATA: figure_data.csv({"": figures})}
+    told = {DATA: figure_data.csv({"": figures}) if data is None else data.to_csv()}
     display({"text/html": body, "text/plain": f"[figure] {alt}"}, raw=True, metadata=told)
 
 
