@@ -82,7 +82,7 @@ show_source(methods.Method, methods.Visits, trial.place)
 # $$ (own_method-eq-labels)
 #
 # The mixing matters. A batch that is mostly $R$ leaves BatchNorm's statistics mostly where they were, while a batch
-# of $F$ alone moves them ([ascent or BatchNorm](ascent_or_batchnorm.ipynb)).
+# of $F$ alone moves them ([ascent or BatchNorm](batchnorm.ipynb)).
 
 # %%
 def random_labels(model, forget, retain, config):
