@@ -62,10 +62,10 @@ show_source(choices.variants, choices.flips)
 # Each row below changes one thing and leaves all others as they are. If $d$ is the limit for damage in oracle standard
 # deviations and $q$ the share of the {term}`gap` that is left on $F$, a run counts for C1 and C2 if
 #
-# $$ (choices-eq-both)
+# $$
 # \text{KLoM}_{95}(R),\ \text{KLoM}_{95}(V) \le \text{floor} + \ell_N(d)
 # \quad\text{and}\quad q \le p ,
-# $$
+# $$ (choices-eq-both)
 #
 # with $\ell_N(d)$ the score of a uniform shift by $d$, simulated for $N$ models. Our choice is
 # $d$ = {glue:text}`choices_shift:.2f` and $p$ = {glue:text}`choices_partial:.1f`, in both directions, by intervals, and with

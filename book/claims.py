@@ -84,14 +84,14 @@ figures.table(accounts.deviations(evidence.load(scale)))
 # ## What it cost
 #
 # Hours of one CPU core on the records' own clock. Runs that diverged are in it and stay in the records: "broken" counts
-# configurations in which models left the range of all others. What is not in it: the pretrained models, whose training the
-# records do not time (about as much as one forget set's oracles), and work that was lost when a run was stopped.
+# configurations in which models left the range of all others. What is not in it: scoring, and work that was lost when a
+# run was stopped.
 
 # %%
 books = accounts.ledger(evidence.table(records))
 figures.table(panels.costs(books))
-glue_numbers("claims", hours=float(books[["oracles", "methods"]].sum().sum()),
-             configurations=len(records))  # fmt: skip
+hours = books[["pretrained", "oracles", "methods"]].to_numpy().sum()
+glue_numbers("claims", hours=hours, configurations=len(records))
 
 # %% [markdown]
 # Together {glue:text}`claims_hours:.1f` hours for {glue:text}`claims_configurations:,.0f` configurations.

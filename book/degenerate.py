@@ -135,8 +135,8 @@ glue_numbers("degenerate", share=share, **panels.in_theirs(table1, published))
 # scikit-learn's digits are MNIST's small relatives. [The live experiment](live.ipynb) draws some labels again at random
 # *because* digits alone seemed too easy. Here are the same network, recipe and 256 images with the labels as they are:
 # {glue:text}`degenerate_models` pretrained models, and as many oracles without ten random digits and without the ten
-# that lead the first principal component of the margins. In this and all later tables a cell of scores reads *P95 [95%
-# interval over models] floor / ceiling*.
+# that lead the first principal component of the margins. In this and all later tables a cell of scores reads
+# *P95 [95% interval over models] floor / ceiling*.
 #
 # <details class="predict"><summary><strong>Predict before you scroll.</strong> Where will doing nothing score higher on
 # ten random digits: with all labels right, or with some labels drawn again? And will the clean digits be at their

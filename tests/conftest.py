@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 # Before torch is imported: its threads cost more than they bring on the tests' small tensors, as in the chapters.
@@ -64,10 +64,27 @@ def shown():
     return call
 
 
+@contextmanager
+def environment_kept():
+    """A build prepares the environment of its kernels: here it must not reach the tests that follow in this process."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _environment():
+    with environment_kept():
+        yield
+
+
 @pytest.fixture(scope="session")
 def book():
     """The folder of the book's pages, brought up to date first, by one worker while the others wait."""
-    with only_one(ROOT / "_build" / "tests", wait=True):
+    with environment_kept(), only_one(ROOT / "_build" / "tests", wait=True):
         return build(ROOT).parent
 
 

@@ -76,13 +76,16 @@ def test_every_record_is_a_row_of_the_configurations():
 
 def test_the_ledger_counts_each_trajectory_once():
     """By hand, record by record."""
-    oracles, longest = 0.0, {}
+    oracles, pretrained, longest = 0.0, 0.0, {}
     for r in evidence.recorded(preset="laptop"):
         if r["method"] == "nothing":
             oracles += r["models"] * r["seconds_retrain"]
+            pretrained = max(pretrained, r["models"] * r["seconds"])
+            continue
         key = json.dumps([r["forget_set"], r["method"], r["configuration"], r["models"]])
         longest[key] = max(longest.get(key, (0, 0.0)), (r["epoch"], r["models"] * r["seconds"]))
     row = accounts.ledger(evidence.table(RECORDS)).set_index("preset").loc["laptop"]
+    assert row.pretrained == pytest.approx(pretrained / 3600)
     assert row.oracles == pytest.approx(oracles / 3600)
     assert row.methods == pytest.approx(sum(cost for _, cost in longest.values()) / 3600)
     assert row.configurations == 292 and 0 < row.broken < 292

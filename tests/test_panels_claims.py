@@ -17,12 +17,12 @@ def test_commands_show_number_and_tolerance():
 def test_costs_are_the_ledgers():
     row = {
         "preset": "x",
-        "models": 1200.0,
+        "pretrained": 0.25,
         "oracles": 0.5,
         "methods": 1.25,
         "configurations": 3,
         "broken": 1.0,
     }
     (shown,) = panels.costs(pd.DataFrame([row])).to_dict("records")
-    assert shown == {"preset": "x", "models": "1,200", "oracles (h)": "0.50", "methods (h)": "1.25",
+    assert shown == {"preset": "x", "pretrained (h)": "0.25", "oracles (h)": "0.50", "methods (h)": "1.25",
                      "configurations": 3, "broken": "1"}  # fmt: skip

@@ -25,7 +25,7 @@ def costs(ledger: pd.DataFrame) -> pd.DataFrame:
     """`accounts.ledger` for the page."""
     return pd.DataFrame({
         "preset": ledger.preset,
-        "models": [f"{n:,.0f}" for n in ledger.models],
+        "pretrained (h)": [f"{h:.2f}" for h in ledger.pretrained],
         "oracles (h)": [f"{h:.2f}" for h in ledger.oracles],
         "methods (h)": [f"{h:.2f}" for h in ledger.methods],
         "configurations": ledger.configurations,

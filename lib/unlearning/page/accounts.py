@@ -51,13 +51,13 @@ def configurations(records: list[dict]) -> pd.DataFrame:
 def ledger(frame: pd.DataFrame) -> pd.DataFrame:
     """Hours that the recorded models took, for each preset, on the clock of their records (CPU: one core).
 
-    frame: `evidence.table`. Each oracle is counted once and each trajectory at its last epoch, times its models.
-    broken: configurations in which some point's bins collapsed, because models diverged; they stay in the records.
+    frame: `evidence.table`. Each oracle is counted once, each trajectory at its last epoch, times its models; the
+    pretrained models, which all sets of a preset share, once. broken: configurations in which some point's bins collapsed, because models diverged; they stay in the records.
     """
-    last = frame.sort_values("epoch").drop_duplicates(_TRAJECTORY, keep="last")
-    start = frame[frame.method == "nothing"]
+    start, ran = (frame[frame.method.eq("nothing") == nothing] for nothing in (True, False))
+    last = ran.sort_values("epoch").drop_duplicates(_TRAJECTORY, keep="last")
     hours = pd.DataFrame({
-        "models": (last.models.groupby(last.preset).sum() + start.models.groupby(start.preset).sum()),
+        "pretrained": (start.models * start.seconds).groupby(start.preset).max() / 3600,
         "oracles": (start.models * start.seconds_retrain).groupby(start.preset).sum() / 3600,
         "methods": (last.models * last.seconds).groupby(last.preset).sum() / 3600,
         "configurations": frame.groupby("preset").size(),
