@@ -55,7 +55,7 @@ from unlearning.page.source import show_source
 from unlearning.uncertainty import gaussian_floor
 
 torch.set_num_threads(1)  # sums in one order
-show_source(forget_sets.forget_set)
+show_source(forget_sets.forget_set, forget_sets.checked_indices)
 
 # %% [markdown]
 # ## Forget sets by name

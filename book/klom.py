@@ -61,7 +61,7 @@ from unlearning.page.source import show_source
 # result means.
 
 # %%
-show_source(metric.margins, metric.klom)
+show_source(metric.margins, metric.klom, metric.check_ensembles)
 
 # %% [markdown]
 # ## What is to be compared

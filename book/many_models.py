@@ -54,7 +54,7 @@ from unlearning.page.gluing import glue_numbers
 from unlearning.page.source import show_source
 
 torch.set_num_threads(1)  # sums in one order
-show_source(stack.stack, training.train_stack)
+show_source(stack.stack, stack.unstack, training.train_stack)
 
 # %% [markdown]
 # [One training](training.ipynb) gives one model. This chapter is about hundreds of them, trained side by side by the two

@@ -71,7 +71,7 @@ show_source(networks.resnet9, training.train_one)
 # an image and its margin. The paper trains without augmentation too.
 
 # %%
-show_source(datasets.load)
+show_source(datasets.load, datasets.find_root, datasets.checked_file)
 
 # %% [markdown]
 # This page uses scikit-learn's digits {cite}`pedregosa2011`: real images, eight pixels wide, that come with a Python
@@ -160,6 +160,13 @@ figures.table(panels.layers(full))
 
 # %%
 show_source(networks.parameters, networks.forward_flops)
+
+# %% [markdown]
+# Two more networks serve other pages: a small one where models are trained live, and ResNet-18 for Living-17. A preset
+# names its network, and `build` looks the name up.
+
+# %%
+show_source(networks.mlp, networks.resnet18, networks.build)
 
 # %%
 counts = {}

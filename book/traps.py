@@ -63,7 +63,7 @@ from unlearning.page.gluing import glue_numbers
 from unlearning.page.source import show_source
 from unlearning.uncertainty import gaussian_floor, permutation_floor
 
-show_source(metric.robust_klom, metric.occupancy)
+show_source(metric.robust_klom, metric.occupancy, metric.count_nan)
 
 # %% [markdown]
 # (traps-outlier)=
