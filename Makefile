@@ -18,13 +18,16 @@ pdf: book ## the whole book as one PDF, in _build/html/book.pdf; needs any Chrom
 doctor: ## what this machine has, what is missing, and the command that mends it; installs nothing
 	@PYTHONPATH=lib $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m unlearning doctor
 
-quick: .venv/installed ## the fast tests: no browser, no book, nothing marked slow
-	@$(BIN)/python -m pytest -m "not slow and not browser and not hostile" --ignore tests/test_pages.py --ignore tests/test_smoke.py \
-	  --ignore tests/test_build.py --ignore tests/test_readme.py -k "not glued"
-
 # Files that run chapters, servers or browsers in their own process, longest first: a process each. The others share three
 # processes, because importing what they import (torch, pandas, the kernels) costs two seconds of every process.
 APART := smoke hostile sweep pages build grading assignments readme installed walls
+# and those that train ensembles of their own: not in the inner loop
+TRAIN := plan score trial frozen estimates packing paper_preset shards starts theory_weights results
+
+quick: .venv/installed ## the fast tests, under a minute: no browser, no book, no training, nothing marked slow
+	@$(BIN)/python -m pytest -m "not slow and not browser and not hostile" -k "not glued" \
+	  $(foreach name,$(APART) $(TRAIN),--ignore tests/test_$(name).py)
+
 test: .venv/installed ## the whole test suite, two processes at a time; browser tests need any Chromium
 	@{ printf 'tests/test_%s.py\n' $(APART); \
 	  ls tests/test_*.py | grep -vE '_($(subst $() ,|,$(APART)))\.py$$' | xargs -n 24; } \
