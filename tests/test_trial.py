@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from unlearning import datasets
 from unlearning.__main__ import main
 from unlearning.errors import Refused
 from unlearning.estimators import oq5
@@ -144,6 +145,31 @@ def test_a_foreign_record_cannot_be_submitted(run, tmp_path: Path, monkeypatch: 
     for wrong in ({"sources": {"models": "0", "oracles": "0"}}, {"preset": "smoke"}):
         with pytest.raises(Refused, match="try it again"):
             trial.checked(record | wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("forget_set", ["published-1", "published-5"])
+def test_rounding_the_weights_moves_no_score_by_more_than_its_error(
+    forget_set: str, tmp_path: Path
+):
+    """The shipped models are float16; the records started from the same models in float32. Needs CIFAR-10."""
+    if not (datasets.find_root() / "cifar-10-batches-py").is_dir():
+        pytest.skip("needs CIFAR-10: set UNLEARNING_DATA")
+    found = trial.trial(
+        presets.DESK, "ga", forget_set, tmp_path / "try", epochs=(1,), workers=2, report=str
+    )
+    for r in found:
+        same = {"forget_set": forget_set, "method": r["method"], "epoch": r["epoch"], "models": 20}
+        [want] = [
+            x for x in evidence.recorded(preset="desk", configuration=r["configuration"], **same)
+        ]
+        for g in ("forget", "retain", "near", "val"):
+            here, there = r["groups"][g], want["groups"][g]
+            for key in ("oq5_mean", "oq5_p95"):
+                assert abs(here[key] - there[key]) <= there[f"{key}_error"], (r["method"], g, key)
+            assert abs(here["accuracy"] - there["accuracy"]) <= max(
+                0.002, there["accuracy_error"]
+            ), g
 
 
 def test_what_others_submitted_fits_what_is_shipped():
