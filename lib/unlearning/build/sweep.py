@@ -21,6 +21,7 @@ import shutil
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -159,6 +160,9 @@ def _start_worker(work: Work) -> None:
 
 def _end_with_parent() -> None:
     """A sweep that is killed takes its workers with it, and their kernels watch them."""
+    warnings.simplefilter(
+        "ignore", ResourceWarning
+    )  # what an interrupted run had open ends with the process
     multiprocessing.parent_process().join()
     os._exit(1)
 
