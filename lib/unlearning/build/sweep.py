@@ -154,15 +154,14 @@ _WORK: list[Work] = []  # of a worker process: filled once, by _start_worker
 
 def _start_worker(work: Work) -> None:
     os.setsid()  # Ctrl-C is for the sweep: it ends its workers, a chapter's kernel never takes it for a failure
+    # what an interrupted run had open ends with the process; kernels, which inherit the environment, do tell
+    warnings.simplefilter("ignore", ResourceWarning)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _WORK.append(work)
 
 
 def _end_with_parent() -> None:
     """A sweep that is killed takes its workers with it, and their kernels watch them."""
-    warnings.simplefilter(
-        "ignore", ResourceWarning
-    )  # what an interrupted run had open ends with the process
     multiprocessing.parent_process().join()
     os._exit(1)
 
