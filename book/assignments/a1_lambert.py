@@ -19,7 +19,7 @@
 # the oracle than the model was to begin with?
 #
 # In this assignment you answer that question completely, for the smallest model there is: one weight $w$. You will
-# find that descent-ascent helps below a certain share of forget samples and harms above it, and where exactly the
+# find that descent-ascent helps below a certain ratio of forget samples and harms above it, and where exactly the
 # border lies.
 #
 # Write your code where a cell says so, and run the test below each answer: it says nothing if all is well, and
@@ -55,8 +55,9 @@ print(f"|R| = {n_retain}, |F| = {n_forget}, r = {r}, λ = {lam}")
 # ## Question 1: three pulls
 #
 # Every sample has a single non-zero coordinate, and there $y\,x = 1$. So the coordinates do not see each other. On
-# ours live $r$ samples of $R$ and $\alpha r$ samples of $F$; the loss of a sample is $e^{-w}$. With $|D| = |R| +
-# |F|$, our coordinate's share of each objective is
+# ours live $r$ samples of $R$ and $\alpha r$ samples of $F$, so $\alpha$ is the ratio of forget to retain samples
+# there; the loss of a sample is $e^{-y x w} = e^{-w}$. With $|D| = |R| + |F|$, our coordinate's share of each
+# objective is
 #
 # $$
 # \begin{aligned}
@@ -88,16 +89,19 @@ assert np.allclose(found, (100 / 1000, 100 / 900, 100 / 900)), (
 assert pulls(900, 100, 100, 0.5)[0] > found[0], (
     "Forget samples pull in pretraining as well: A_D grows with α."
 )
+assert np.isclose(pulls(900, 100, 100, 0.5)[2], 100 / 900 - 50 / 100), (
+    "A_DA at α = 0.5: 50 samples of F lie on our coordinate; ascent takes 50/|F| away."
+)
 
 # %% [markdown]
 # ## Question 2: where an objective comes to rest
 #
 # The derivative of $A e^{-w} + \frac{\lambda}{2}w^2$ vanishes where $w\,e^{w} = A/\lambda$. The solution of $w\,e^w =
 # z$ is **Lambert's W**: $w = W(z)$. For real $z$ it is real only if $z \ge -1/e$; on $-1/e \le z < 0$ there are two
-# real branches, and we want the principal one, $W_0$. SciPy's `lambertw(z)` computes it, as a *complex* number, for
-# every $z$.
+# real branches, and we want the principal one, $W_0$. SciPy's `lambertw(z)` computes it, as a *complex* number, also
+# where no real one exists.
 #
-# Return the stationary point, or `np.nan` if there is none.
+# Return the stationary point as a real number, or `np.nan` if there is none.
 
 
 # %% tags=["answer"] question="q2"
@@ -115,7 +119,10 @@ assert np.isclose(-0.1 * np.exp(-w) + 0.05 * w, 0), (
     "At a stationary point the derivative −A e^(−w) + λ w is zero."
 )
 assert -1 < stationary(-0.01, 0.05) < 0, (
-    "A slightly negative pull still has a stationary point, between −1 and 0."
+    "A slightly negative pull has a stationary point, between −1 and 0: principal branch."
+)
+assert np.isrealobj(w) and np.isnan(stationary(-0.1, 0.05)), (
+    "A real number, please; and nan at A/λ = −2, below −1/e: there is no stationary point."
 )
 
 # %% [markdown]
@@ -124,7 +131,8 @@ assert -1 < stationary(-0.01, 0.05) < 0, (
 # The second derivative at a stationary point is $\lambda(1+w)$. As $\alpha$ grows, $A_{DA}$ falls, and $L_{DA}$ goes
 # through three regimes: it has one **global minimum** while $A_{DA} \ge 0$; then, unbounded below, it keeps a **local
 # minimum**, as long as $W_0$ exists; then **no stationary point**, and the weight runs to $-\infty$. Name the regime.
-# Derive the two values of $\alpha$ at which it changes; both borders belong to the regime on their left.
+# Derive the two values of $\alpha$ at which it changes; by convention both borders belong to the regime on their left
+# (compare $\alpha$ with your formulas there, no pull with 0: rounding decides that).
 
 
 # %% tags=["answer"] question="q3"
@@ -139,10 +147,10 @@ def regime(n_retain, n_forget, r, alpha, lam):
 
 
 # %% tags=["public-test"]
-names = {regime(900, 100, 100, alpha, 0.1) for alpha in (0.05, 0.13, 0.9)}
-assert names == {"global minimum", "local minimum", "no stationary point"}, (
-    f"At |R| = 900, |F| = 100, r = 100, λ = 0.1 the values α = 0.05, 0.13, 0.9 lie in three "
-    f"regimes; got {names}."
+names = [regime(900, 100, 100, alpha, 0.1) for alpha in (0.05, 0.13, 0.9)]
+assert names == ["global minimum", "local minimum", "no stationary point"], (
+    f"At |R| = 900, |F| = 100, r = 100, λ = 0.1 the values α = 0.05, 0.13, 0.9 lie in the three "
+    f"regimes, in this order; got {names}. Is A_DA of question 1 right there?"
 )
 
 # %% [markdown]
@@ -174,9 +182,9 @@ assert harms(900, 100, 100, 0.1, 0.1), (
 #
 # *Predict before you compute:* if you make the ridge $\lambda$ ten times smaller, does the smallest harmful $\alpha$
 # fall, stay, or rise? Then find it by bisection for **your** numbers: `harms` is False at $\alpha = 0$ and True at
-# $\alpha = |F|/|R|$. Store the border in `my_border`, to at least ten digits, and what happened with a smaller ridge
-# in
-# `smaller_ridge`: `"falls"`, `"stays"` or `"rises"`.
+# $\alpha = |F|/|R|$. A function of $\lambda$ is handy, you need it twice. Store the border in `my_border`, to at least
+# ten digits, and in `smaller_ridge` what happened with a smaller ridge (not your prediction): `"falls"`, `"stays"` or
+# `"rises"`.
 
 
 # %% tags=["answer"] question="q5"
@@ -195,18 +203,23 @@ my_border = border(lam)  # SOLUTION
 smaller_ridge = "stays"  # SOLUTION
 
 # %% tags=["public-test"]
+assert my_border is not ... and smaller_ridge in ("falls", "stays", "rises"), (
+    "q5 is not answered yet, or `smaller_ridge` is none of the three words."
+)
 assert 0 < my_border < n_forget / n_retain, "The border lies between 0 and |F|/|R|."
 assert not harms(n_retain, n_forget, r, 0.999 * my_border, lam), (
-    "Just below the border there is no harm yet."
+    "There is harm already a little below your border: it is too high."
 )
-assert harms(n_retain, n_forget, r, 1.001 * my_border, lam), "Just above the border there is harm."
+assert harms(n_retain, n_forget, r, 1.001 * my_border, lam), (
+    "There is no harm yet a little above your border: it is too low."
+)
 
 # %% [markdown]
 # ## Question 6: the formula
 #
 # Your border has a closed form. Vary $|R|$, $|F|$, $r$ and $\lambda$ one at a time and see what it depends on. Then
-# derive it: for small weights $w \approx A/\lambda$, so near the border $A_D - A_R \approx A_R - A_{DA}$. (The
-# formula turns out to be *exact*, for every ridge; your bisection shows it on one problem. Can you prove it?)
+# derive it: for $\alpha < |F|/|R|$ both $A_D$ and $A_{DA}$ are below $A_R$, and $W_0$ increases. So both weights lie
+# left of the oracle's, and the border is where the two are equal. (Then the formula is *exact*, for every ridge.)
 
 
 # %% tags=["answer"] question="q6"
@@ -226,13 +239,14 @@ assert np.isclose(alpha_star(n_retain, n_forget), my_border, rtol=1e-6), (
 # %% [markdown]
 # ## What you have shown
 #
-# The border is far below $|F|/|R|$, the share of forget samples that a coordinate has on average. So on an ordinary
+# The border is far below $|F|/|R|$, the ratio of forget to retain samples that a coordinate has on average. So on an
+# ordinary
 # coordinate, descent-ascent ends farther from the oracle than doing nothing. The picture shows it on your problem.
 
 # %% tags=["plot"]
 import matplotlib.pyplot as plt
 
-alphas = np.linspace(0, 1.4 * n_forget / n_retain, 300)
+alphas = np.linspace(0, 1.8 * n_forget / n_retain, 300)
 rest = np.array(
     [[stationary(a, lam) for a in pulls(n_retain, n_forget, r, alpha)] for alpha in alphas]
 )
