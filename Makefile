@@ -62,7 +62,7 @@ clean: ## remove what was built; notebooks/, runs/ and the environment stay (rm 
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older: make PYTHON=python3.12 book"; exit 1; }
 	@echo "creating the environment in .venv, once: downloads about 3 GB on Linux (4 min at 100 Mbit/s), takes 6 GB of disk;"
-	@echo "executing all chapters then takes about 10 minutes on two cores and downloads nothing. What is missing: make doctor"
+	@echo "executing all chapters then takes about 3 minutes on two idle cores and downloads nothing. What is missing: make doctor"
 	$(PYTHON) -m venv .venv
 ifdef TORCH_INDEX
 	@sed -E '/^(nvidia-|cuda-|triton)/d; s/^(torch|torchvision)==([^ ;]+)/\1==\2+cpu/' requirements.txt > .venv/requirements.txt

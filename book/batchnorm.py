@@ -104,12 +104,6 @@ show_source(Config, method_steps.batches, method_steps.sgd, methods.run,
 # statistics, and margins in evaluation mode. The prediction is {eq}`batchnorm-eq-drift`, with $\mu$ measured once.
 
 # %%
-def state(model):
-    """All parameters, and BatchNorm's running statistics, as two vectors."""
-    weights = torch.cat([p.detach().flatten() for p in model.parameters()])
-    running = [b for name, b in model.named_buffers() if "running" in name]
-    return weights.clone(), torch.cat(running).clone()
-
 context, _ = evidence.live(models=models, seed=seed)
 first = layout.load_weights(context, 0, context.build())
 still = Config("ga", 0.0, tuple(range(1, steps + 1)))
@@ -118,10 +112,12 @@ for name in context.preset.forget_sets:
     forget, retain = own_runs.given(context, name)
     with torch.no_grad():
         hidden = first[0][0](forget.images)[:, :, 0, 0]  # into BatchNorm
-    mu, before = torch.cat([hidden.mean(0), hidden.var(0)]), state(first)[1]
+    mu = torch.cat([hidden.mean(0), hidden.var(0)])
+    before = own_runs.state(first)[1]
     expected[name] = [mu + 0.9**k * (before - mu) for k in (0, *still.epochs)]
     runs = methods.run(first, forget, retain, still)
-    states[name] = [state(first), *(state(model) for _, model in runs)]
+    states[name] = [own_runs.state(first),
+                    *(own_runs.state(now) for _, now in runs)]
     margins[name] = [
         own_runs.nothing([first], context, name)["margins"],
         own_runs.unlearn(methods.run, [first], context, name, still)["margins"]]

@@ -50,7 +50,8 @@ show_source(accounts.mismatches, accounts.ledger)
 # ## One command per claim
 #
 # Every command stands for itself: it needs this repository, no GPU and no data set, and writes the page and `results.json` to
-# a folder under `runs/`. "Expected" is the number of that name in the file.
+# a folder under `runs/`. "Expected" is the number of that name in the file; the minutes are those of two idle cores, after
+# `make book` has trained the live models.
 
 # %%
 figures.table(panels.commands(accounts.expected()))

@@ -114,13 +114,6 @@ def the_slip(model, forget, retain, config):
 # One pretrained model of [the live experiment](live.ipynb) goes through all three, at two step sizes: the records' and one.
 
 # %%
-def state(model):
-    """All parameters, and BatchNorm's running statistics, as two vectors."""
-    weights = torch.cat([p.detach().flatten() for p in model.parameters()])
-    running = [b for name, b in model.named_buffers() if "running" in name]
-    return weights.clone(), torch.cat(running).clone()
-
-
 context, _ = evidence.live(models=models, seed=seed)
 first = layout.load_weights(context, 0, context.build())
 forget, retain = own_runs.given(context, context.preset.forget_sets[-1])
@@ -132,8 +125,9 @@ for lr in (rate, 1.0):
     for form, method in trials.items():
         config = Config("scrub", lr, (3,), ascent_epochs=2)
         _, model = next(method(first, forget, retain, config))
-        ends[lr, form] = state(model)
-found = panels.forms(state(first), ends, slip="the slip, plain PyTorch")
+        ends[lr, form] = own_runs.state(model)
+found = panels.forms(
+    own_runs.state(first), ends, slip="the slip, plain PyTorch")
 figures.table(panels.forms_table(found))
 
 # %% tags=["hide-input"]
@@ -304,7 +298,7 @@ glue_numbers("scrub", **panels.adds_told(live, rates[-1]))
 for name in ("ga", "gda", "scrub", "scrub_published"):
     config = Config(name, 0.1, (1,), ascent_epochs=1)
     _, model = next(methods.run(first, forget, retain, config))
-    same = torch.equal(state(model)[0], state(first)[0])
+    same = torch.equal(own_runs.state(model)[0], own_runs.state(first)[0])
     print(f"{name:16}{'trains nothing' if same else 'ok'}")
 
 # %% [markdown]

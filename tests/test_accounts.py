@@ -17,7 +17,7 @@ from unlearning.page.verdicts import HERE
 
 EXPECTED = accounts.expected()
 RECORDS = evidence.recorded()
-CHEAP = EXPECTED[EXPECTED.minutes <= 0.3]
+CHEAP = EXPECTED[EXPECTED.minutes <= 0.2]
 
 
 def test_every_claim_that_was_run_has_one_row():

@@ -10,8 +10,8 @@ from unlearning.methods import Config
 from unlearning.page import criteria, evidence, hypotheses
 
 P = hypotheses.protocol()
-FLOOR = {n: evidence._small_floor(n, "mean") for n in (20, 40)}
-P95 = {n: evidence._small_floor(n, "p95") for n in (20, 40)}
+FLOOR = {n: evidence._small_floor(n, "mean") for n in (20, 40, 100)}
+P95 = {n: evidence._small_floor(n, "p95") for n in (20, 40, 100)}
 
 
 def cell(config: Config, epoch: int, q: float, *, name: str = "published-1", harm: float = 0.0, lost: float = 0.0,
@@ -133,6 +133,25 @@ def test_h5():
     assert hypotheses.h5(world(0.3, 0.9), P).answer is False
     assert hypotheses.h5(world(0.9, 0.9), P).answer is None  # ties decide nothing
     assert hypotheses.h5(world(0.9, 0.3)[:-3], P).answer is None
+
+
+@pytest.mark.parametrize("turned, answer", [(False, True), (True, False)])
+def test_h8_takes_the_sums_of_the_chapter_on_the_number_of_models(turned: bool, answer: bool):
+    """Four cells whose damage rises by both scores, or by one while it falls by the other."""
+    harms, found = [0.4, 0.8, 1.3, 1.8], []
+    for epoch, (few, many) in enumerate(
+        zip(harms, harms[::-1] if turned else harms, strict=True), 1
+    ):
+        r = cell(Config("ga", 0.01, (1, 2, 3, 4)), epoch, 0.5, harm=few, models=100)
+        for g in ("retain", "val"):
+            p95 = hypotheses.fewer.line("klom", 100) * many
+            r["groups"][g] |= {
+                d: {"p95": p95} for d in ("oracle_to_unlearned", "unlearned_to_oracle")
+            }
+        found.append(r)
+    told = hypotheses.h8(found, P)
+    assert told.answer is answer and told.told.startswith("medians of 5 ensembles"), told
+    assert hypotheses.h8(path([0.9]), P).answer is None
 
 
 def test_gates():

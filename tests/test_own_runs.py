@@ -98,3 +98,12 @@ def test_a_broken_model_counts_as_the_lowest_margin_and_warns_of_nothing(ran, re
     one, other = (own_runs.table(context, "random-5", start, oracle, {"x": x}, (1,)) for x in (broken, lowest))  # fmt: skip
     assert one.forget_reverse.tolist() == other.forget_reverse.tolist()
     assert one.forget.tolist() == other.forget.tolist() and not recwarn.list
+
+
+def test_a_models_state_is_its_parameters_and_its_running_statistics():
+    model = nn.Sequential(nn.Conv2d(1, 2, 2, bias=False), nn.BatchNorm2d(2))
+    weights, running = own_runs.state(model)
+    assert len(weights) == 2 * 4 + 4 and running.tolist() == [0, 0, 1, 1]
+    model[1].running_mean += 1  # a copy: what was seen before does not change
+    assert running.tolist() == [0, 0, 1, 1] and own_runs.state(model)[1].tolist() == [1, 1, 1, 1]
+    assert len(own_runs.state(nn.Linear(1, 1))[1]) == 0

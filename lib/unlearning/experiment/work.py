@@ -82,7 +82,7 @@ def _unlearn(unit: Unit, context: Context) -> dict[str, np.ndarray]:
     clock, margins, hits, seconds, used = _clock(context.device), [], [], [], 0.0
     retain = np.setdiff1d(np.arange(len(data.labels)), forget)
     start = clock()
-    for _, now in methods.run(model, _points(data, forget), _points(data, retain), unit.config):
+    for _, now in methods.run(model, points_of(data, forget), points_of(data, retain), unit.config):
         used += clock() - start  # scoring is no part of a method's time
         phi, right = training.score(now, data, images, labels, max(1, 1024 // unit.models))
         margins.append(phi), hits.append(right), seconds.append(used), visited.append(visits.points)
@@ -123,7 +123,8 @@ def _pretrained(unit: Unit, context: Context) -> torch.nn.Module:
     return model.to(context.device, memory_format=torch.channels_last)
 
 
-def _points(data: Data, indices: np.ndarray) -> methods.Points:
+def points_of(data: Data, indices: np.ndarray) -> methods.Points:
+    """The training points with these indices (n,), as methods take them: normalised images and labels."""
     chosen = torch.from_numpy(indices).to(data.labels.device)
     images = data.normalised(data.images[chosen]).contiguous(memory_format=torch.channels_last)
     return methods.Points(images, data.labels[chosen])

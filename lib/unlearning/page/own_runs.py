@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from unlearning import klom, methods, stack, training, uncertainty
-from unlearning.experiment import layout
+from unlearning.experiment import layout, work
 from unlearning.experiment.layout import Context
 from unlearning.methods import Checkpoints, Config, Points
 from unlearning.page import criteria
@@ -50,11 +50,14 @@ def given(context: Context, forget_set: str) -> tuple[Points, Points]:
     """(F, R) as methods take them."""
     forget, data = context.forget(forget_set), context.data
     retain = np.setdiff1d(np.arange(len(data.labels)), forget)
+    return work.points_of(data, forget), work.points_of(data, retain)
 
-    def points(indices: np.ndarray) -> Points:
-        return Points(data.normalised(data.images[indices]), data.labels[indices])
 
-    return points(forget), points(retain)
+def state(model: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
+    """All parameters of a model, and BatchNorm's running statistics, as two vectors."""
+    weights = torch.cat([p.detach().flatten() for p in model.parameters()])
+    running = [b.flatten() for name, b in model.named_buffers() if "running" in name]
+    return weights.clone(), torch.cat(running).clone() if running else weights[:0]
 
 
 def unlearn(
