@@ -42,7 +42,6 @@ rate: float = 0.1  # step size of the live controls [0.001, 1]
 # %%
 import copy
 
-import numpy as np
 import torch
 from panels import batchnorm as panels
 from torch import nn
@@ -52,7 +51,6 @@ from unlearning.experiment import layout
 from unlearning.methods import Config, ascent
 from unlearning.methods import steps as method_steps
 from unlearning.page import evidence, figures, own_runs
-from unlearning.page.evidence import GROUPS
 from unlearning.page.gluing import glue_numbers
 from unlearning.page.source import show_source
 

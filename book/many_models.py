@@ -46,7 +46,7 @@ import numpy as np
 import torch
 from panels import many_models as panels
 
-from unlearning import datasets, networks, stack, training
+from unlearning import networks, stack, training
 from unlearning.experiment import layout, presets
 from unlearning.files import ROOT
 from unlearning.page import evidence, figures, rounding

@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from unlearning.page import criteria, evidence, figures, maps
+from unlearning.page import criteria, figures, maps
 from unlearning.page.evidence import GROUPS
 from unlearning.page.wording import scored, sci
 

@@ -15,7 +15,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +23,13 @@ import torch
 from unlearning import datasets, estimators, files, klom, networks, training, uncertainty
 from unlearning.errors import Refused, short
 from unlearning.experiment import estimates, packing, provenance, results
+from unlearning.experiment.limits import SHIFT, shifted
 from unlearning.experiment.packing import Pack
 from unlearning.files import ROOT, Damaged
 from unlearning.methods import METHODS
 
 MODELS = 2_000  # models scored at once: a minute's work on one core, twenty times the paper's N
 ENOUGH = 20  # models with which oq5 sees what KLoM's P95 sees with 100: the chapter how_many
-SHIFT = 0.84  # uniform shift that counts as damage (oracle sd), as in the book's criteria
 ROWS = {"groups": "yours", "nothing": "doing nothing", "oracle_split": "oracles, split"}
 
 UNSEALED = "The pack carries no checksum (it is of an older version): it is used unverified."
@@ -123,7 +122,7 @@ def estimated(unlearned: torch.Tensor, oracle: torch.Tensor) -> dict[str, float]
     null = estimators.floor("oq5", len(unlearned), len(oracle)).numpy()
     found |= {"floor_mean": float(null.mean()), "floor_p95": float(np.percentile(null, 95))}
     for direction, name in zip(klom.DIRECTIONS, ("limit", "reverse_limit"), strict=True):
-        found[name] = _shifted("oq5", len(unlearned), len(oracle), direction)[0]
+        found[name] = shifted("oq5", len(unlearned), len(oracle), direction=direction)[0]
     return found
 
 
@@ -185,18 +184,9 @@ def _place(groups: dict, whole: float) -> tuple[float, float]:
     for group in (g for g in groups if g != "forget"):
         for direction in klom.DIRECTIONS:
             sizes = (groups[group][direction][k] for k in ("models", "oracles"))
-            unit = np.subtract(*_shifted("klom", *sizes, direction))
+            unit = np.subtract(*shifted("klom", *sizes, direction=direction))
             damage = max(damage, float(_height(groups, group, direction) / unit))
     return _height(groups) / whole, damage
-
-
-@cache
-def _shifted(name: str, models: int, oracles: int, direction: str) -> tuple[float, float]:
-    """P95 of an estimator if every mean is shifted by SHIFT, and if nothing differs; simulated Gaussian margins."""
-    score, generator = estimators.estimator(name).function, torch.Generator().manual_seed(0)
-    u, o = (torch.randn(n, 4000, generator=generator) for n in (models, oracles))
-    both = (score(x, o, direction=direction).numpy() for x in (u + SHIFT, u))
-    return tuple(float(np.percentile(scores, 95)) for scores in both)
 
 
 # --- what a user brings ----------------------------------------------------------------------------------------------

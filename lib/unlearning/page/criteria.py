@@ -10,10 +10,9 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-import torch
 
 from unlearning import uncertainty
-from unlearning.estimators import ESTIMATORS
+from unlearning.experiment.limits import SHIFT, shifted
 
 DAMAGE = ("retain", "val")  # groups of points that unlearning must leave alone
 
@@ -22,9 +21,7 @@ DAMAGE = ("retain", "val")  # groups of points that unlearning must leave alone
 class Criteria:
     """Limits, each with its reason."""
 
-    shift_sd: float = (
-        0.84  # uniform shift that counts as damage (oracle sd): one nat of KLoM's P95 at N = 100
-    )
+    shift_sd: float = SHIFT  # uniform shift that counts as damage (oracle sd)
     partial: float = 0.5  # share of the gap that may be left for "partly forgotten"
     forgotten: float = 0.1  # and for "forgotten"
     retain_points: float = 0.02  # accuracy that may be lost on retain points (fraction)
@@ -34,22 +31,9 @@ class Criteria:
 DEFAULT = Criteria()
 
 
-@cache
-def limit(
-    models: int,
-    shift_sd: float = DEFAULT.shift_sd,
-    percent: float = 95.0,
-    estimator: str = "klom",
-) -> float:
-    """P95 above its floor that a uniform shift of `shift_sd` oracle standard deviations scores, in nats.
-
-    Simulated: 4,000 points with Gaussian margins, `models` of each kind, a fixed seed. estimator: key of ESTIMATORS.
-    """
-    generator = torch.Generator().manual_seed(0)
-    u, o = (torch.randn(models, 4000, generator=generator) for _ in range(2))
-    score = ESTIMATORS[estimator].function
-    shifted, equal = (np.percentile(score(x, o), percent) for x in (u + shift_sd, u))
-    return float(shifted - equal)
+def limit(models: int, shift_sd: float = DEFAULT.shift_sd, estimator: str = "klom") -> float:
+    """P95 above its floor that a uniform shift of `shift_sd` oracle standard deviations scores, in nats; see `shifted`."""
+    return float(np.subtract(*shifted(estimator, models, shift_sd=shift_sd)))
 
 
 def limits(frame: pd.DataFrame, criteria: Criteria = DEFAULT) -> np.ndarray:

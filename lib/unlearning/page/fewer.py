@@ -7,7 +7,6 @@ KLoM on all models, both in nats. A cell is one method, setting and stopping tim
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -15,11 +14,10 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from unlearning.estimators import estimator
 from unlearning.experiment import layout, measure
+from unlearning.experiment.limits import shifted
 from unlearning.klom import DIRECTIONS
 from unlearning.page.criteria import DAMAGE, DEFAULT
-from unlearning.page.floors import p95
 
 COLUMNS = ("cell", "group", "direction", "block", "small", "large")
 SETS = ("published-1", "published-5")  # H8's
@@ -27,15 +25,9 @@ MODELS, BLOCK = 100, 20  # H8's
 RHO, SAME = 0.9, 0.95  # H8's limits: rank correlation, share of equal judgements
 
 
-@cache
 def line(name: str, models: int, shift_sd: float = DEFAULT.shift_sd) -> float:
-    """P95 of an estimator for a uniform shift of `shift_sd` oracle standard deviations: damage begins there.
-
-    Simulated as `criteria.limit` is: 4,000 points with Gaussian margins, `models` of each kind, a fixed seed.
-    """
-    generator = torch.Generator().manual_seed(0)
-    u, o = (torch.randn(models, 4000, generator=generator) for _ in range(2))
-    return p95(estimator(name).function(u + shift_sd, o))
+    """P95 of an estimator for a uniform shift of `shift_sd` oracle standard deviations: damage begins there."""
+    return shifted(name, models, shift_sd=shift_sd)[0]
 
 
 @dataclass(frozen=True)
