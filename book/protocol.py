@@ -260,7 +260,8 @@ figures.table(panels.stages(found))
 # ```sh
 # unlearning restore --from results/models/desk.npz --out runs/desk
 # unlearning experiment --preset desk --data DATA --out runs/desk
-# unlearning experiment --preset desk-float32 --data DATA --out runs/desk-float32   # G1
+# unlearning experiment --preset desk-float32 --data DATA --out runs/desk-float32
+# unlearning pack --from runs/desk-float32 --out results/margins   # G1
 # cp runs/desk/results.jsonl results/desk.jsonl   # then this page: unlearning run protocol
 # ```
 #

@@ -191,11 +191,29 @@ def test_an_unfinished_run_is_packed_as_far_as_it_has_models_without_a_gap(
         and pack.pretrained.shape == (4, 65)
     )
     shutil.rmtree(tmp_path / "run/margins/random-5")
-    with pytest.raises(
-        Refused, match="4 pretrained models and 0 oracles; a pack needs at least 2 of each"
-    ):
+    shutil.rmtree(tmp_path / "run/margins/pretrained")
+    with pytest.raises(Refused, match="0 pretrained models; a pack needs at least 2"):
         packing.pack(tmp_path / "run", tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_pretrained_models_alone_are_packed_on_the_points_that_all_sets_share(
+    run: Path, packs: Path, tmp_path: Path
+):
+    shutil.copytree(run, tmp_path / "run")
+    for name in ("random-5", "pc1-top-5"):
+        shutil.rmtree(tmp_path / "run/margins" / name)
+    out = tmp_path / "out"
+    [(path, meta)] = packing.pack(tmp_path / "run", out)
+    assert path.name == "pretrained.npz" and meta["models"] == 4
+    assert packing.available(out) == [] and packing.validation("nothing", out) is None
+    margins, whole = packing.validation("smoke", out), packing.validation("smoke", packs)
+    pack = packing.read("smoke/random-5", packs)
+    assert margins.shape == (4, 30) and np.array_equal(margins, whole)
+    assert np.array_equal(margins, pack.pretrained[:, pack.groups()["val"]])
+    np.savez(path, pretrained=np.zeros((2, 3)))
+    with pytest.raises(Refused, match="no packed models; pack the run again"):
+        packing.validation("smoke", out)
 
 
 def test_the_table_of_subsamples_is_that_of_the_runs_scores(run: Path, packs: Path):

@@ -105,8 +105,9 @@ def pack(
 ) -> list[tuple[Path, dict]]:
     """Packs every forget set of an experiment's folder that has oracles: (file, meta) of each file written.
 
-    root: folder of the data files. replace_others: overwrite packs that hold other models, or more of them. Nothing is
-    written unless everything fits. Raises Refused for a folder that is no run or holds fewer than 2 models, for packs
+    Without an oracle only the pretrained models are packed, on retain and validation points that every set of the
+    preset shares: enough to compare two trainings. root: folder of the data files. replace_others: overwrite packs that hold other models, or more of them. Nothing is
+    written unless everything fits. Raises Refused for a folder that is no run or holds fewer than 2 pretrained models, for packs
     in the way, and for files above SET_LIMIT or TOTAL_LIMIT; Damaged for margins that are not what the run wrote.
     """
     context = _open_run(run, root)
@@ -117,10 +118,9 @@ def pack(
         [name for name, count in counts.items() if count > 1],
         layout.whole(context.folder("pretrained")),
     )
-    if not names or models < 2:
+    if models < 2:
         raise Refused(
-            f"{run}: {models} pretrained models and {max(counts.values(), default=0)} oracles; a pack needs "
-            "at least 2 of each: let the experiment go on first"
+            f"{run}: {models} pretrained models; a pack needs at least 2: let the experiment go on first"
         )
     pretrained, pretrained_hits, verified = _margins(context, "pretrained", models)
     head = {
@@ -133,6 +133,9 @@ def pack(
     }
     source = _source(context)
     packs, used = {}, set()
+    if not names:
+        alone = forget_sets.scored_points(context.data, np.array([], int), *_kept(context), context.preset.seed)  # fmt: skip
+        used.update(np.concatenate([alone["retain"], alone["val"]]).tolist())
     for name in names:
         groups = _points(context, name)
         oracle, hits, sure = _margins(context, f"{name}/oracle", counts[name])
@@ -220,14 +223,19 @@ def _unpacked(bits: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray | N
 def _points(context: Context, name: str) -> dict[str, np.ndarray]:
     """Positions of the packed points by group: those on which the run scores its methods, within the limits."""
     p, forget = context.preset, context.forget(name)
-    kept = (min(POINTS, p.scored_retain or POINTS), min(POINTS, p.scored_val or POINTS))
     near = context.scored(name).get("near")
-    groups = forget_sets.scored_points(context.data, forget, *kept, p.seed, near)
+    groups = forget_sets.scored_points(context.data, forget, *_kept(context), p.seed, near)
     if len(forget) > FORGET:
         groups["forget"] = np.sort(
             np.random.default_rng([p.seed, len(forget)]).choice(forget, FORGET, replace=False)
         )
     return groups
+
+
+def _kept(context: Context) -> tuple[int, int]:
+    """Retain and validation points in a pack."""
+    p = context.preset
+    return min(POINTS, p.scored_retain or POINTS), min(POINTS, p.scored_val or POINTS)
 
 
 def _source(context: Context) -> np.ndarray:
@@ -377,6 +385,19 @@ def read(name: str, folder: Path = FOLDER) -> Pack:
             f"{path}: this file and pretrained.npz beside it are no pack; pack the run again"
         )
     return found
+
+
+def validation(name: str, folder: Path = FOLDER) -> np.ndarray | None:
+    """(models, points) float32: packed margins of a preset's pretrained models on validation points; None without a pack."""
+    path = folder / name / "pretrained.npz"
+    if not path.exists():
+        return None
+    found = arrays_of(path)
+    try:
+        val = found["points"] >= json.loads(str(found["meta"]))["train_size"]
+        return found["pretrained"][:, val].astype(np.float32)
+    except (KeyError, IndexError, ValueError, TypeError):
+        raise Refused(f"{path}: these are no packed models; pack the run again") from None
 
 
 def _is_meta(meta: dict) -> bool:
