@@ -123,6 +123,22 @@ def test_h6(more: float, answer: bool | None):
     assert hypotheses.h6("published-7")(found, P).answer is None
 
 
+@pytest.mark.parametrize(
+    "q, lost, answer",
+    [(0.3, 0.0, True), (0.9, 0.0, False), (0.3, 0.2, False), (0.5, 0.0, None)],
+)
+def test_h4(q: float, lost: float, answer: bool | None):
+    """Half of the gap closed and intact; too little; broken; within its error of the half."""
+    found = []
+    for name in P["H4"]["sets"]:
+        one = cell(Config("ga", 0.01, (10,)), 10, q, name=name, models=20, lost=lost)
+        one |= {"method": hypotheses.stopped.NAME, "stops": {"0.01": 18, "never": 2}}
+        found += [cell(NOTHING, 0, 1.0, name=name, models=20), one]
+    told = hypotheses.h4(found, P)
+    assert told.answer is answer and "2 of 20 models never stop" in told.told, told
+    assert hypotheses.h4(found[:-1], P).answer in (None, False)
+
+
 def test_h5():
     def world(pc1: float, random: float) -> list[dict]:
         return [

@@ -1,10 +1,7 @@
-"""Stopping rules on trajectories made by hand, and against a plain loop."""
+"""Stopping rules on trajectories made by hand."""
 
-import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from unlearning.page import rules
 
@@ -60,16 +57,3 @@ def test_the_choice_among_step_sizes():
 def test_rows_in_any_order():
     mixed = FALLING.sample(frac=1, random_state=1)
     assert rules.choose(mixed, START, "Lemma 1", 0.01)[1].epoch == 2
-
-
-@settings(deadline=None)
-@given(st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=6))
-def test_single_models_against_a_plain_loop(values: list[list[float]]):
-    found = rules.first_reached(np.array(values), 0.4)
-    for model in range(3):
-        expected = len(values)
-        for time, row in enumerate(values):
-            if row[model] <= 0.4:
-                expected = time
-                break
-        assert found[model] == expected

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from unlearning.experiment.stopped import first_reached
 from unlearning.page import evidence, figures, maps, rules
 from unlearning.page.wording import sci, scored, short
 
@@ -171,7 +172,7 @@ def ruled(grid: pd.DataFrame, few: str, budget: float) -> pd.DataFrame:
 
 def single(on_f: np.ndarray, level: float, times: tuple[int, ...]) -> pd.DataFrame:
     """Where single models would stop by the rule of Lemma 1: on_f (times, models) accuracy on F."""
-    stops = rules.first_reached(on_f, level)
+    stops = first_reached(on_f, level)
     names = [*(f"epoch {t}" for t in times), "later"]
     return pd.DataFrame(
         {"stop": name, "single models": f"{np.mean(stops == k):.0%}"}
@@ -205,7 +206,7 @@ def theirs(published: pd.DataFrame) -> float:
 
 def stopped(on_f: np.ndarray, level: float) -> dict[str, float]:
     """Shares of single models that stop within the first three times, and that never stop."""
-    at = rules.first_reached(on_f, level)
+    at = first_reached(on_f, level)
     return {"level": level, "early": np.mean(at < 3), "never": np.mean(at == len(on_f))}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from unlearning import klom, methods, training, uncertainty
-from unlearning.experiment import estimates, layout, provenance, results
+from unlearning.experiment import estimates, layout, provenance, results, stopped
 from unlearning.experiment.layout import Context
 from unlearning.methods import METHODS, Config
 
@@ -41,13 +41,17 @@ def record(context: Context, forget_set: str = "", only: str = "") -> None:
     ]
     if not complete:  # the file is long at paper scale: read it only when there is something to add
         return
+    complete += [
+        (name, "", None, 0) for name in _stoppable(context, {stage[0] for stage in complete})
+    ]
     known = {
         results.identity(r)
         for r in results.read(path)
         if r["provenance"].get("scoring_code") == provenance.code_hash(provenance.SCORING_CODE)
     }
     for name, role, config, epochs in complete:
-        for one in _measure(context, name, role, config, epochs, known):
+        made = _measure(context, name, role, config, epochs, known) if role else _stopped(context, name, known)  # fmt: skip
+        for one in made:
             results.append(path, one)
 
 
@@ -55,7 +59,7 @@ def _measure(
     context: Context, name: str, role: str, config: Config | None, epochs: int, known: set[str]
 ) -> Iterator[dict]:
     """The records of one role on one forget set that are not known yet, one for each epoch handed out."""
-    p, n = context.preset, len(context.data.labels)
+    p = context.preset
     told = config.parameters() if config else {"method": "retrain"}
     at = config.epochs if config else (epochs,)
     heads = [
@@ -72,69 +76,128 @@ def _measure(
     ]
     if all(results.identity(head) in known for head in heads):
         return
-    groups = context.scored(name)
-    positions = np.concatenate(list(groups.values()))
     oracle, unlearned = layout.load(f"{name}/oracle", context), layout.load(role, context)
-    sizes = {
-        "forget": len(groups["forget"]),
-        "retain": n - len(groups["forget"]),
-        "val": len(context.data.val_labels),
-    }
     counted = config or Config("finetune")  # retraining visits R, as fine-tuning does
+    own = config and METHODS[config.method].passes is None
     for k, (head, epoch) in enumerate(zip(heads, at, strict=True)):
         if results.identity(head) in known:
             continue
-        phi, hits = (unlearned[x][k] for x in ("margins", "hits"))
-        if phi.shape[1] != len(positions):  # an ensemble scored on all points
-            phi, hits = phi[:, positions], hits[:, positions]
-        parts = _parts(groups)
-        scores = {
-            group: group_scores(phi[:, part], oracle["margins"][0][:, members], context)
-            | estimates.accuracy(hits[:, part], oracle["hits"][0][:, members])
-            for (group, members), part in zip(groups.items(), parts, strict=True)
-        }
-        own = config and METHODS[config.method].passes is None
-        relative = methods.cost(
-            counted,
-            epoch,
-            sizes["forget"],
-            sizes["retain"],
-            sizes["val"],
-            p.recipe.epochs,
-            int(unlearned["visited"][k]) if own else None,
-        )
-        yield head | {
-            "groups": scores,
-            "blocks": _blocks(phi, hits, oracle, groups) if p.estimates else [],
-            "paired": _paired(context, name, config, epoch, phi, hits, oracle, groups)
+        phi, hits = (_scored(context, name, unlearned[x][k]) for x in ("margins", "hits"))
+        visited = int(unlearned["visited"][k]) if own else None
+        yield head | _scores(context, name, phi, hits, oracle) | {
+            "paired": _paired(context, name, config, epoch, phi, hits, oracle, context.scored(name))
             if p.estimates
             else {},
-            "cost": relative,
+            "cost": methods.cost(counted, epoch, *_sizes(context, name), p.recipe.epochs, visited),
             "seconds": float(unlearned["seconds"][k]) / p.models,
-            "seconds_retrain": float(oracle["seconds"][0]) / p.models,
             "wall_seconds": unlearned["wall"],
-            "clock": "wall"
-            if context.device.startswith("cuda")
-            else "cpu",  # of seconds and seconds_retrain (a model)
-            "forget_size": sizes["forget"],
-            "retain_size": sizes["retain"],
-            "train_size": n,
-            "val_size": sizes["val"],
-            "last_batch": {
-                "pretrained": training.last_batch(n, p.recipe.batch),
-                "oracle": training.last_batch(sizes["retain"], p.recipe.batch),
-            },
-            "recipe": asdict(p.recipe),
-            "network": {"name": p.network, "width": p.width},
-            "label_noise": p.label_noise,
-            "pool": p.pool,
-            "seed": p.seed,
-            "stack": p.stack,
-            "resamples": p.resamples,
-            "provenance": provenance.provenance(context.device)
-            | {"recorded": provenance.now(), "protocol": provenance.protocol(p.name)}
-            | {"method_code": " and ".join(unlearned["method_code"])},
-        }
+        } | _circumstances(context, name, oracle, unlearned["method_code"])  # fmt: skip
+
+
+def _stoppable(context: Context, names: set[str]) -> list[str]:
+    """The forget sets on which every path of gradient ascent is there: what single models stop on."""
+    found = stopped.paths(context.preset.configs) if context.preset.estimates else ()
+    wanted = set(range(context.preset.models))
+    return [
+        name
+        for name in context.preset.forget_sets
+        if name in names
+        and found
+        and all(wanted <= set(layout.present(context.folder(f"{name}/{c.label()}"))) for c in found)
+    ]
+
+
+def _stopped(context: Context, name: str, known: set[str]) -> Iterator[dict]:
+    """The record of the models that stop by themselves (`stopped`): what reading all paths to their ends costs.
+
+    stops: how many models take each step size ("never": none of them), and the mean epoch at which these stop.
+    """
+    p, found = context.preset, stopped.paths(context.preset.configs)
+    head = {
+        "dataset": p.dataset,
+        "preset": p.name,
+        "forget_set": name,
+        "method": stopped.NAME,
+        "configuration": {"rule": "Lemma 1", "rates": [c.lr for c in found]},
+        "epoch": max(c.epochs[-1] for c in found),
+        "models": p.models,
+    }
+    if results.identity(head) in known:
+        return
+    oracle = layout.load(f"{name}/oracle", context)
+    start = layout.load("pretrained", context)
+    trajectories = [layout.load(f"{name}/{c.label()}", context) for c in found]
+    phi, hits = (_scored(context, name, start[x][0]) for x in ("margins", "hits"))
+    of_f, *_, of_val = _parts(context.scored(name))
+    accuracies = [np.stack([t["hits"][:, :, part].mean(2) for t in trajectories]) for part in (of_f, of_val)]  # fmt: skip
+    rates, times = stopped.choose(*accuracies, hits[:, of_val].mean(1))
+    for m in np.flatnonzero(times >= 0):
+        phi[m], hits[m] = (trajectories[rates[m]][x][times[m], m] for x in ("margins", "hits"))
+    costs = [methods.cost(c, c.epochs[-1], *_sizes(context, name), p.recipe.epochs) for c in found]
+    epochs = [found[rates[m]].epochs[times[m]] for m in np.flatnonzero(times >= 0)]
+    yield head | _scores(context, name, phi, hits, oracle) | {
+        "stops": {f"{c.lr:g}": int(((rates == k) & (times >= 0)).sum()) for k, c in enumerate(found)}
+        | {"never": int((times < 0).sum()), "epoch": float(np.mean(epochs)) if epochs else None},
+        "paired": {},
+        "cost": {kind: sum(cost[kind] for cost in costs) for kind in ("paper", "true")},
+        "seconds": sum(float(t["seconds"][-1]) for t in trajectories) / p.models,
+        "wall_seconds": sum(t["wall"] for t in trajectories),
+    } | _circumstances(context, name, oracle, trajectories[0]["method_code"])  # fmt: skip
+
+
+def _scored(context: Context, name: str, values: np.ndarray) -> np.ndarray:
+    """(models, scored points), in the order of the groups; an ensemble scored on all points is cut to them."""
+    positions = np.concatenate(list(context.scored(name).values()))
+    return values.copy() if values.shape[1] == len(positions) else values[:, positions]
+
+
+def _sizes(context: Context, name: str) -> tuple[int, int, int]:
+    """|F|, |R| and the number of validation points."""
+    n, forget = len(context.data.labels), len(context.forget(name))
+    return forget, n - forget, len(context.data.val_labels)
+
+
+def _scores(
+    context: Context, name: str, phi: np.ndarray, hits: np.ndarray, oracle: dict
+) -> dict[str, dict | list]:
+    """All scores of an ensemble, group by group, and of its blocks of models."""
+    groups = context.scored(name)
+    scores = {
+        group: group_scores(phi[:, part], oracle["margins"][0][:, members], context)
+        | estimates.accuracy(hits[:, part], oracle["hits"][0][:, members])
+        for (group, members), part in zip(groups.items(), _parts(groups), strict=True)
+    }
+    blocks = _blocks(phi, hits, oracle, groups) if context.preset.estimates else []
+    return {"groups": scores, "blocks": blocks}
+
+
+def _circumstances(context: Context, name: str, oracle: dict, method_code: list[str]) -> dict:
+    """What a record says about its experiment: sizes, recipe, network, provenance."""
+    p, (forget, retain, val) = context.preset, _sizes(context, name)
+    return {
+        "seconds_retrain": float(oracle["seconds"][0]) / p.models,
+        "clock": "wall"
+        if context.device.startswith("cuda")
+        else "cpu",  # of seconds and seconds_retrain (a model)
+        "forget_size": forget,
+        "retain_size": retain,
+        "train_size": forget + retain,
+        "val_size": val,
+        "last_batch": {
+            "pretrained": training.last_batch(forget + retain, p.recipe.batch),
+            "oracle": training.last_batch(retain, p.recipe.batch),
+        },
+        "recipe": asdict(p.recipe),
+        "network": {"name": p.network, "width": p.width},
+        "label_noise": p.label_noise,
+        "pool": p.pool,
+        "seed": p.seed,
+        "stack": p.stack,
+        "resamples": p.resamples,
+        "provenance": provenance.provenance(context.device)
+        | {"recorded": provenance.now(), "protocol": provenance.protocol(p.name)}
+        | {"method_code": " and ".join(method_code)},
+    }
 
 
 def group_scores(unlearned: np.ndarray, oracle: np.ndarray, context: Context) -> dict:

@@ -22,7 +22,7 @@ import torch
 
 from unlearning import datasets, estimators, files, klom, networks, training, uncertainty
 from unlearning.errors import Refused, short
-from unlearning.experiment import estimates, packing, provenance, results
+from unlearning.experiment import estimates, packing, provenance, results, stopped
 from unlearning.experiment.limits import SHIFT, shifted
 from unlearning.experiment.packing import Pack
 from unlearning.files import ROOT, Damaged
@@ -141,7 +141,7 @@ def recorded(pack: Pack, models: int) -> list[dict]:
     found = [
         r
         for r in results.collect(folder, preset=meta["preset"], forget_set=meta["forget_set"])
-        if code in (None, r["provenance"].get("training_code"))
+        if code in (None, r["provenance"].get("training_code")) and r["method"] != stopped.NAME
     ]
     known = {r["models"] for r in found if r["method"] == "nothing"}
     nearest = min(known, key=lambda n: abs(n - models), default=None)

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from unlearning import estimators
-from unlearning.experiment import layout, presets, results, runner
+from unlearning.experiment import layout, presets, results, runner, stopped
 from unlearning.files import BUILD, ROOT
 from unlearning.klom import DIRECTIONS
 from unlearning.methods import METHODS, Config
@@ -75,9 +75,11 @@ def live(
 def recorded(**wanted: object) -> list[dict]:
     """The latest records of results/ whose fields equal `wanted` (preset="laptop", forget_set="random-10", …).
 
-    Those of seed 0, the presets' own, unless `wanted` asks for another: two seeds are two experiments.
+    Those of seed 0, the presets' own, unless `wanted` asks for another: two seeds are two experiments. Models that
+    stopped by themselves (`stopped`) only if their method is asked for: they are no cell of a grid.
     """
-    return results.collect(ROOT / "results", **({"seed": 0} | wanted))
+    found = results.collect(ROOT / "results", **({"seed": 0} | wanted))
+    return found if "method" in wanted else [r for r in found if r["method"] != stopped.NAME]
 
 
 def table(records: list[dict], direction: str = "oracle_to_unlearned") -> pd.DataFrame:

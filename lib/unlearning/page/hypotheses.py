@@ -16,7 +16,7 @@ from scipy.stats import norm
 
 from unlearning import estimators
 from unlearning.errors import Refused
-from unlearning.experiment import estimates, packing, provenance, results
+from unlearning.experiment import estimates, packing, provenance, results, stopped
 from unlearning.files import ROOT, content
 from unlearning.page import criteria, evidence, fewer
 
@@ -45,6 +45,7 @@ def protocol() -> dict:
 def records() -> list[dict]:
     """The records of desk; Refused if one of them was made under another protocol than the committed one."""
     found, now = evidence.recorded(preset="desk"), provenance.protocol("desk")
+    found = found + evidence.recorded(preset="desk", method=stopped.NAME)
     if other := {r["provenance"].get("protocol") for r in found} - {now}:
         raise Refused(
             f"{FILE.name} has changed since {len(found)} records were made ({', '.join(str(o)[:8] for o in other)}, "
@@ -403,9 +404,27 @@ def h7(found: list[dict], p: dict) -> Decision:
 
 
 def h4(found: list[dict], p: dict) -> Decision:
-    """The rule by Lemma 1 for single models."""
-    told = "not run: needs stages E20 and E-GA, and records of single models' stops, which are not written yet"
-    return Decision(None, told)
+    """The rule by Lemma 1: the ensemble of models that stop by themselves is partial and intact on random sets.
+
+    Models that no step size stops stay pretrained: the protocol does not say, and a person would not have moved.
+    """
+    answers, told = [], []
+    for name in p["H4"]["sets"]:
+        rows = [r for r in found if r["forget_set"] == name and r["models"] == estimates.BLOCK]
+        rows = [r for r in rows if r["method"] in ("nothing", stopped.NAME)]
+        frame = criteria.judged(evidence.quintiles(rows))
+        one = frame[frame.method == stopped.NAME]
+        if one.empty:
+            answers.append(None)
+            told.append(f"{name}: not run")
+            continue
+        [row], stops = one.itertuples(), rows[[r["method"] for r in rows].index(stopped.NAME)]["stops"]  # fmt: skip
+        broken = row.intact is not pd.NA and not row.intact
+        refuted = broken or row.q_low > _limits(p).partial
+        answers.append(False if refuted else True if row.both is not pd.NA and row.both else None)
+        told.append(f"{name}: {row.q:.2f} left [{row.q_low:.2f}, {row.q_high:.2f}], {row.outcome}; "
+                    f"{stops['never']} of {row.models} models never stop")  # fmt: skip
+    return Decision(_all(answers), "; ".join(told))
 
 
 def h8(found: list[dict], p: dict) -> Decision:

@@ -3,7 +3,6 @@
 Our question, not the paper's claim: nothing here enters a verdict. Accuracies only, which anyone can measure.
 """
 
-import numpy as np
 import pandas as pd
 
 RULES = {  # rule: what it says
@@ -46,12 +45,3 @@ def choose(
         return stops, None
     best = fired.forget_accuracy.idxmin() if rule == "budget" else fired.val_accuracy.idxmax()
     return stops, fired.loc[best]
-
-
-def first_reached(accuracy: np.ndarray, level: float) -> np.ndarray:
-    """Where each single model stops: index of the first time at which its accuracy is at most `level`, (models,).
-
-    accuracy: (times, models), fractions. A model that never gets there has the number of times as its index.
-    """
-    reached = accuracy <= level
-    return np.where(reached.any(0), reached.argmax(0), len(accuracy))
