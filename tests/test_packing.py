@@ -16,7 +16,7 @@ from unlearning.errors import Refused
 from unlearning.experiment import packing, presets, runner
 from unlearning.methods import Config
 
-SMALL = replace(presets.SMOKE, retrain_epochs=(), configs=(Config("ga", 0.05, (1,)),))
+SMALL = replace(presets.SMOKE, retrain_epochs=(), configs=(Config("ga", 0.05, (1, 2)),))
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +214,30 @@ def test_pretrained_models_alone_are_packed_on_the_points_that_all_sets_share(
     np.savez(path, pretrained=np.zeros((2, 3)))
     with pytest.raises(Refused, match="no packed models; pack the run again"):
         packing.validation("smoke", out)
+
+
+def test_a_small_set_carries_the_paths_of_its_points(
+    run: Path, packs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Gradient ascent on F, as the run's files have it; too few models or too many points: no paths."""
+    monkeypatch.setattr(packing, "PATH_MODELS", 4)
+    packing.pack(run, tmp_path)
+    pack = packing.read("smoke/random-5", tmp_path)
+    assert packing.read("smoke/random-5", packs).paths is None
+    told = pack.meta["ga"]
+    configs = [c for c in SMALL.configs if c.method == "ga" and c.lr > 0 and c.batchnorm == "train"]
+    assert told["rates"] == [c.lr for c in configs] and told["epochs"] == list(configs[0].epochs)
+    for k, config in enumerate(configs):
+        parts = sorted((run / "margins/random-5" / config.label()).glob("*.npz"))
+        raw = np.concatenate([np.load(part)["margins"] for part in parts], 1)[..., :5]
+        assert np.array_equal(pack.paths[k], packing.rounded(raw).astype(np.float32))
+    monkeypatch.setattr(packing, "PATH_POINTS", 4)
+    packing.pack(run, tmp_path / "larger")
+    assert packing.read("smoke/random-5", tmp_path / "larger").paths is None
+    arrays = dict(np.load(tmp_path / "smoke/random-5.npz"))
+    np.savez(tmp_path / "smoke/random-5.npz", **{k: v for k, v in arrays.items() if k not in ("ga", "sha256")})  # fmt: skip
+    with pytest.raises(Refused, match="are no pack"):
+        packing.read("smoke/random-5", tmp_path)
 
 
 def test_the_table_of_subsamples_is_that_of_the_runs_scores(run: Path, packs: Path):

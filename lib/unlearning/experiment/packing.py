@@ -3,7 +3,8 @@
     unlearning pack --from runs/laptop                          into runs/laptop/packs
     unlearning pack --from runs/laptop --out results/margins    to those that come with the repository
 
-    OUT/PRESET/SET.npz           oracle (N, points) float16: margins; points, source (points,) int32; meta: JSON text
+    OUT/PRESET/SET.npz           oracle (N, points) float16: margins; points, source (points,) int32; meta: JSON text;
+                                 of a set of up to ten points also ga (step sizes, epochs, N', points of F) float16
     OUT/PRESET/pretrained.npz    pretrained (N, points) float16 on the points of all sets; points; meta
 
 Both have sha256, the checksum of their other arrays (`files.digest`). A pack takes the place of one with the same
@@ -27,15 +28,17 @@ import torch
 
 from unlearning import datasets, files, forget_sets, klom
 from unlearning.errors import Failed, Refused, short
-from unlearning.experiment import layout, provenance, results, starts
+from unlearning.experiment import layout, provenance, results, starts, stopped
 from unlearning.experiment.layout import Context, open_context
 from unlearning.experiment.presets import Preset, preset
 from unlearning.files import ROOT, Damaged
+from unlearning.methods import Config
 from unlearning.training import Recipe
 
 FOLDER = ROOT / "results" / "margins"  # the packs that come with the repository
 POINTS = 2000  # retain points in a pack at most, and as many validation points
 FORGET = 1000  # forget points in a pack at most: a larger set is represented by so many of it
+PATH_POINTS, PATH_MODELS = 10, 20  # a set of so few points carries the paths of single points
 SET_LIMIT, TOTAL_LIMIT = (
     1_000_000,
     10_000_000,
@@ -60,6 +63,8 @@ class Pack:
     source: np.ndarray  # (points,) indices in the whole data set's own training or test list
     meta: dict  # what the models are and where they come from; "groups": points of each group, in order
     sealed: bool = False  # whether both files had checksums, which were found right
+    # (step sizes, epochs, N'', points of F) float32: margins along gradient ascent; meta["ga"] names the first two axes
+    paths: np.ndarray | None = None
 
     def groups(self) -> dict[str, slice]:
         """Columns of each group: forget, retain, near (if the run has that group), val."""
@@ -151,7 +156,9 @@ def pack(
             "trained": _trained(context, name),
             "subsample": _subsamples(pretrained, oracle, groups, head["train_size"]),
         }
-        packs[f"{name}.npz"] = {
+        paths, told = _paths(context, name)
+        meta |= told
+        packs[f"{name}.npz"] = paths | {
             "oracle": rounded(oracle[:, points]),
             "oracle_hits": np.packbits(hits[:, points]),
             "points": points,
@@ -230,6 +237,28 @@ def _points(context: Context, name: str) -> dict[str, np.ndarray]:
             np.random.default_rng([p.seed, len(forget)]).choice(forget, FORGET, replace=False)
         )
     return groups
+
+
+def _paths(context: Context, name: str) -> tuple[dict[str, np.ndarray], dict]:
+    """Margins on F along gradient ascent as published, of a small set; ({}, {}) without them or for a larger set."""
+    forget, some = context.forget(name), replace(context.preset, models=PATH_MODELS)
+    found = [c for c in stopped.paths(context.preset.configs) if _has_path(context, name, c)]
+    if not found or len(forget) > PATH_POINTS or len({c.epochs for c in found}) > 1:
+        return {}, {}
+    some = replace(context, preset=some)
+    paths = [layout.load(f"{name}/{c.label()}", some)["margins"] for c in found]
+    told = {"rates": [c.lr for c in found], "epochs": list(found[0].epochs)}
+    told["labels"] = context.data.labels[torch.from_numpy(forget)].tolist()
+    return {"ga": rounded(np.stack(paths)[..., : len(forget)])}, {"ga": told}
+
+
+def _has_path(context: Context, name: str, config: Config) -> bool:
+    """Whether enough models went along the path, with the preset's own epochs (a run may have had others)."""
+    role = f"{name}/{config.label()}"
+    if layout.whole(context.folder(role)) < PATH_MODELS:
+        return False
+    first = layout.read(layout.present(context.folder(role))[0], role, context)
+    return first["epochs"].tolist() == list(config.epochs)
 
 
 def _kept(context: Context) -> tuple[int, int]:
@@ -367,6 +396,7 @@ def read(name: str, folder: Path = FOLDER) -> Pack:
             own["source"],
             meta,
             files.SHA in own and files.SHA in shared,
+            own["ga"].astype(np.float32) if "ga" in own else None,
         )
         sound = (
             _is_meta(meta)
@@ -376,6 +406,7 @@ def read(name: str, folder: Path = FOLDER) -> Pack:
             and (shared["points"][at] == points).all()
             and sum(meta["groups"].values()) == len(points)
             and 1 < min(len(found.oracle), len(found.pretrained))
+            and _are_paths(found)
             and max(len(found.oracle), len(found.pretrained)) <= layout.MODELS
         )
     except (KeyError, IndexError, ValueError, TypeError, AttributeError, RecursionError):
@@ -385,6 +416,15 @@ def read(name: str, folder: Path = FOLDER) -> Pack:
             f"{path}: this file and pretrained.npz beside it are no pack; pack the run again"
         )
     return found
+
+
+def _are_paths(pack: Pack) -> bool:
+    """Whether the paths have the shape that their description says; a pack needs none."""
+    if pack.paths is None:
+        return "ga" not in pack.meta
+    told, size = pack.meta["ga"], pack.groups()["forget"].stop
+    named = len(told["rates"]), len(told["epochs"])
+    return pack.paths.shape[:2] == named and pack.paths.shape[3:] == (size,) == (len(told["labels"]),)  # fmt: skip
 
 
 def validation(name: str, folder: Path = FOLDER) -> np.ndarray | None:
