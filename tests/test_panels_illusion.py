@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from desk_by_hand import GA, NOTHING, group, record
 from panels import illusion as panels
 from rows_by_hand import frame, none, texts
+from unlearning.experiment.packing import Pack
 from unlearning.page import evidence
 
 GRID, PUBLISHED = evidence.distinct(frame()), evidence.published()
@@ -25,7 +27,7 @@ def test_the_smallest_random_set_comes_first():
 
 def test_the_window_has_every_cell_and_says_what_was_not_run():
     table = panels.window(GRID, "random-10").set_index("step size")
-    assert table.loc["1e-2", "epoch 3"] == "4.00 (37%) partial"
+    assert table.loc["1e-2", "epoch 3"] == "37% partial"
     assert (
         table.loc["5e-2", "epoch 3"].endswith("breaks") and table.loc["0", "epoch 3"] == "not run"
     )
@@ -51,6 +53,49 @@ def test_rules_stop_and_choose():
     assert table.loc["random-10, step size 1e-2", "level"].startswith("epoch 1")
     assert set(table.columns) == {"level", "budget", "Lemma 1"}
     assert "pc1-top-50: the rule's choice" in table.index
+
+
+def test_single_images_along_a_path():
+    """Three models, two images: one falls below its oracles after two epochs, one never moves."""
+    ascent = np.zeros((1, 2, 3, 2), np.float32)
+    ascent[0, :, :, 0] = [[2, 2, 2], [-5, -5, -5]]
+    ascent[0, :, :, 1] = 4
+    meta = {"ga": {"rates": [0.01], "epochs": [1, 3], "labels": [3, 4]}, "groups": {"forget": 2}}
+    oracle, start = np.tile(np.float32([1, 3]), (3, 1)), np.tile(np.float32([3, 4]), (3, 1))
+    pack = Pack("hand/few", oracle, None, start, np.arange(2), np.array([7, 8]), meta, paths=ascent)
+    assert panels.moments(pack, 0.01) == {"images": 2, "first": 3, "last": 3, "untouched": 1}
+    one, other = panels.single_points(pack, 0.01)
+    falls, stays = one.axes[0], other.axes[0]
+    assert falls.get_ylabel() == "cat 7" and stays.get_ylabel() == "deer 8"
+    medians = [list(line.get_ydata()) for line in falls.get_lines()]
+    assert [3, 2, -5] in medians and [1, 1] in medians
+    for nothing in (
+        panels.single_points(None, 0.01),
+        panels.single_points(pack, 0.5),
+    ):
+        assert len(nothing) == 1 and "not packed" in texts(nothing[0])[0]
+    assert panels.moments(None, 0.01)["images"] == 0
+    assert (
+        panels.pack_of("desk", "no such set") is None
+        and panels.pack_of("laptop", "random-10").paths is None
+    )
+
+
+def test_models_that_stop_by_themselves():
+    start = record(NOTHING, 0, group(1.0, 1.0, 0.9, 0.5), *[group(0.2, 0.5, 0.9, 0.9)] * 2)
+    stops = {"0.001": 3, "0.01": 15, "never": 2, "epoch": 2.5}
+    one = record(GA, 10, group(0.2, 0.4, 0.5, 0.5), *[group(0.2, 0.5, 0.9, 0.9)] * 2)
+    one |= {"method": "ga_stopped", "stops": stops}
+    [row] = panels.stopping([start, one]).to_dict("records")
+    assert (row["stop at 1e-3"], row["stop at 1e-2"], row["never"], row["mean epoch"]) == (
+        3,
+        15,
+        2,
+        "2.5",
+    )
+    floor = evidence._small_floor(20, "mean")
+    assert row["gap left"].startswith(f"{(0.2 - floor) / (1 - floor):.0%} [")
+    assert panels.stopping([]).iloc[0, 0] == "not run"
 
 
 def test_single_models():

@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from unlearning.experiment import packing
+from unlearning.experiment.packing import Pack
+from unlearning.experiment.stopped import NAME as STOPPED
 from unlearning.experiment.stopped import first_reached
-from unlearning.page import evidence, figures, maps, rules
-from unlearning.page.wording import sci, scored, short
+from unlearning.page import criteria, evidence, figures, maps, rules
+from unlearning.page.wording import sci, short
 
 GREY = {1e-3: "o", 1e-2: "s", 5e-2: "^"}  # the published step sizes and their marks
 TICKS = (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1)  # seconds over a retraining's
@@ -30,7 +33,7 @@ def _averages(
     """The paper's Figure 2, right, for one set: against epochs, with the published lines, and against seconds."""
     ga, start = _of(grid, name)
     twin = evidence.relative(name, int(start["size"]), "ga")
-    known = published[(published.set == twin) & (published.method == "ga")]
+    known = published[(published.set == twin) & (published.method == "ga") & published.average.notna()]
     ga = ga.assign(share=ga.seconds / ga.seconds_retrain)
     floor = np.mean([start[f"{g}_floor"] for g in evidence.GROUPS])
     panels = []
@@ -43,8 +46,9 @@ def _averages(
                     color=figures.COLORS["neutral"])  # fmt: skip
         maps.lines(ax, ga, "average", x=x, start=start if x == "epoch" else None)
         unit = maps.units(ga)
-        ax.set(ylim=(0, 1.02 * unit.top), ylabel=f"average {unit.lines}", xlabel="epochs of ascent")
-        ax.set_title(f"{name} (grey: set {twin})\n{title}", size=9.5)
+        ax.set(ylim=(0, min(1.02 * unit.top, 1.3 * ga.average.max())), ylabel=f"average {unit.lines}", xlabel="epochs of ascent")
+        beside = "" if known.empty else f" (grey: set {twin})"
+        ax.set_title(f"{name}{beside}\n{title}", size=9.5)
         if x == "share":
             ticks = [t for t in TICKS if ga.share.min() / 1.2 <= t <= ga.share.max() * 1.2]
             ax.set(xscale="log", xlabel="seconds, in % of a retraining")
@@ -94,11 +98,11 @@ def accuracies(grid: pd.DataFrame, name: str, title: str) -> list[Figure]:
 
 
 def window(grid: pd.DataFrame, name: str) -> pd.DataFrame:
-    """GA's whole grid on one set: forget P95, share of the gap left and outcome of every cell."""
+    """GA's whole grid on one set: share of the gap left and outcome of every cell."""
     if not name:
         return pd.DataFrame([{"step size": "not run"}])
     ga, _ = _of(grid, name)
-    text = [f"{r.forget:.2f} ({r.q:.0%}) {r.outcome}" for r in ga.itertuples()]
+    text = [f"{r.q:.0%} {r.outcome}" for r in ga.itertuples()]
     table = ga.assign(text=text).pivot(index="lr", columns="epoch", values="text")
     table = table.fillna("not run").rename(index=sci, columns="epoch {}".format)
     return table.rename_axis(columns=None).rename_axis("step size").reset_index()
@@ -130,7 +134,6 @@ def beside(grid: pd.DataFrame, name: str) -> pd.DataFrame:
             {
                 "": word,
                 "configuration": short(r),
-                "forget P95": scored(r, "forget"),
                 "average": f"{r.average:.2f} ({r.average - best.average:+.2f})",
                 "gap left": f"{r.q:.0%} [{r.q_low:.0%}, {r.q_high:.0%}]",
                 "right on R (oracles)": f"{r.retain_accuracy:.1%} ({r.retain_oracle_accuracy:.1%})",
@@ -185,22 +188,96 @@ def numbers(grid: pd.DataFrame, few: str) -> dict[str, float | int | str]:
     best = lowest(grid, few)
     if best is None:
         return {"few": "not run", "best": "not run"} | dict.fromkeys(
-            ("average", "before", "forget", "lost", "noise"), float("nan")
-        ) | dict.fromkeys(("cells", "read", "whole", "size"), 0)
+            ("average", "before", "lost", "noise"), float("nan")
+        ) | dict.fromkeys(("cells", "read", "whole", "size", "models"), 0)
     ga, start = _of(grid, few)
     read = evidence.scores_alone(pd.concat([ga, start.to_frame().T.astype(ga.dtypes)]))
     right = best.forget_accuracy
     return {
         "few": few, "best": short(best), "average": best.average,
-        "before": start.average, "forget": best.forget, "cells": len(ga),
+        "before": start.average, "cells": len(ga), "models": int(start.models),
         "lost": 100 * (best.retain_oracle_accuracy - best.retain_accuracy),
         "read": int(read.both.fillna(False).sum()), "whole": int(ga.both.fillna(False).sum()),
         "size": int(best["size"]), "noise": float(np.sqrt(right * (1 - right) / best["size"])),
     }  # fmt: skip
 
 
+CLASSES = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")  # CIFAR-10's, in order
+
+
+def single_points(pack: Pack | None, rate: float) -> list[Figure]:
+    """Margins of single forgotten images along one path: from pretrained, over ascent's epochs, beside the oracles'.
+
+    Lines: medians over models; bands: 5th to 95th percentile. Two figures of five images; one that says so without paths.
+    """
+    with figures.style():
+        if pack is None or pack.paths is None or rate not in pack.meta["ga"]["rates"]:
+            return [maps.absent("margins of single images: not packed")]
+        told = pack.meta["ga"]
+        ascent = pack.paths[told["rates"].index(rate)]
+        start = pack.pretrained[None, : ascent.shape[1], : ascent.shape[2]]
+        along, epochs = np.concatenate([start, ascent]), [0, *told["epochs"]]
+        shown = []
+        for half in np.array_split(np.arange(ascent.shape[2]), 2):
+            panel, axes = figures.panel(4.4, 1.3 * len(half), nrows=len(half), sharex=True)
+            for ax, i in zip(np.atleast_1d(axes), half, strict=True):
+                low, middle, high = np.percentile(along[:, :, i], [5, 50, 95], axis=1)
+                o_low, o_middle, o_high = np.percentile(pack.oracle[:, i], [5, 50, 95])
+                ax.axhspan(o_low, o_high, color=figures.COLORS["oracle"], alpha=0.18, lw=0)
+                ax.axhline(o_middle, color=figures.COLORS["oracle"], lw=1.2, label="oracles")
+                ax.fill_between(epochs, low, high, color=figures.COLORS["ascent"], alpha=0.22, lw=0)
+                ax.plot(epochs, middle, color=figures.COLORS["ascent"], lw=1.6, label=f"GA {sci(rate)}")
+                ax.axhline(0, color=figures.COLORS["neutral"], lw=0.8, ls=":")
+                ax.plot(0, middle[0], "o", ms=6, color=figures.COLORS["pretrained"], label="pretrained")
+                ax.set_ylabel(f"{CLASSES[told['labels'][i]]} {pack.source[i]}", size=8.5)
+                ax.set_ylim(-10, 14)
+            np.atleast_1d(axes)[0].legend(ncols=3, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1))
+            np.atleast_1d(axes)[-1].set_xlabel("epochs of ascent")
+            shown.append(panel)
+    return shown
+
+
+def pack_of(scale: str, name: str) -> Pack | None:
+    """The packed margins of one set of a scale; None without."""
+    return packing.read(f"{scale}/{name}") if f"{scale}/{name}" in packing.available() else None
+
+
+def moments(pack: Pack | None, rate: float) -> dict[str, int]:
+    """When the median of each forgotten image along one path first lies below its oracles' median.
+
+    images: how many there are; first, last: the earliest and the latest of these epochs; untouched: images that do not
+    get there. Zeros without paths.
+    """
+    if pack is None or pack.paths is None or rate not in pack.meta["ga"]["rates"]:
+        return dict.fromkeys(("images", "first", "last", "untouched"), 0)
+    told = pack.meta["ga"]
+    medians = np.median(pack.paths[told["rates"].index(rate)], axis=1)  # (epochs, images)
+    reached = medians <= np.median(pack.oracle[:, : medians.shape[1]], axis=0)
+    at = np.array(told["epochs"])[reached.argmax(0)][reached.any(0)]
+    first, last = (int(at.min()), int(at.max())) if len(at) else (0, 0)
+    return {"images": len(reached.T), "first": first, "last": last, "untouched": int((~reached.any(0)).sum())}
+
+
+def stopping(found: list[dict]) -> pd.DataFrame:
+    """What became of models that stopped by themselves: one row for each set and number of models.
+
+    found: records of doing nothing and of `stopped`, of one preset with oq5.
+    """
+    stops = [r["stops"] for r in found if r["method"] == STOPPED]
+    if not stops:
+        return pd.DataFrame([{"forget set": "not run"}])
+    frame = criteria.judged(evidence.quintiles(found))
+    return pd.DataFrame(
+        {"forget set": r.forget_set, "models": int(r.models)}
+        | {f"stop at {sci(float(rate))}": n for rate, n in stop.items() if rate not in ("never", "epoch")}
+        | {"never": stop["never"], "mean epoch": "–" if stop["epoch"] is None else f"{stop['epoch']:.1f}"}
+        | {"gap left": f"{r.q:.0%} [{r.q_low:.0%}, {r.q_high:.0%}]", "outcome": r.outcome}
+        for (_, r), stop in zip(frame[frame.method == STOPPED].iterrows(), stops, strict=True)
+    )
+
+
 def theirs(published: pd.DataFrame) -> float:
-    """The authors' lowest average of GA on ten random points, nats."""
+    """The authors' lowest average of GA on ten random points, in the table's units."""
     return float(published[(published.set == 1) & (published.method == "ga")].average.min())
 
 
@@ -227,7 +304,7 @@ def told(grid: pd.DataFrame, few: str) -> str:
     ga, start = _of(grid, few)
     return (
         f"on {few}, {int(ga.both.fillna(False).sum())} of {len(ga)} distinct GA cells are intact with half of the gap "
-        f"closed and {int(ga.both.isna().sum())} open; the lowest average is {best.average:.2f} nats by {short(best)} "
+        f"closed and {int(ga.both.isna().sum())} open; the lowest average is {best.average:.2f} by {short(best)} "
         f"(doing nothing {start.average:.2f}), with {best.q:.0%} of the gap left [{best.q_low:.0%}, {best.q_high:.0%}] "
         f"and {100 * (best.retain_oracle_accuracy - best.retain_accuracy):.0f} points of retain accuracy lost"
     )
