@@ -172,7 +172,7 @@ def student(assignment: Assignment, seed: int = 1, repository: str = "") -> list
     for cell in assignment.cells:
         if cell.tag in TEACHERS:
             continue
-        source = cell.source
+        source = with_links(cell.source, repository)
         if cell.tag == "answer":
             source = unsolved(source, cell.question)
         elif cell.tag == "written":
@@ -186,6 +186,23 @@ def student(assignment: Assignment, seed: int = 1, repository: str = "") -> list
     if leaks:
         raise Failed(f"{assignment.name}: would show students {', '.join(leaks)}; mend the master")
     return cells
+
+
+def with_links(source: str, repository: str = "") -> str:
+    """The source with its links to chapters, which in a master lead to the file beside it, as a student can follow them.
+
+    [The question](../question.py) leads to the page that `repository`, an address on GitHub, publishes; without one, or
+    elsewhere, words say where the chapter is found.
+    """
+    site = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?", repository)
+
+    def told(found: re.Match) -> str:
+        title, chapter = found.groups()
+        if site:
+            return f"[{title}](https://{site[1]}.github.io/{site[2]}/book/{chapter}.html)"
+        return f'"{title}" (page {chapter}.html of the book; book/{chapter}.py in its repository)'
+
+    return re.sub(r"\[([^]]+)\]\(\.\./(\w+)\.py\)", told, source)
 
 
 def _setup(repository: str) -> Cell:
