@@ -119,7 +119,7 @@ given = copy.deepcopy(pretrained)
 climbed = gradient_ascent(given, forget, lr=0.1, epochs=2, batch=4)
 assert isinstance(climbed, nn.Module), "Return the new model."
 assert torch.equal(weights(given), weights(pretrained)), (
-    "The model that was handed in has changed: copy it first (copy.deepcopy)."
+    "Your function changed the model that it was given: copy that first (copy.deepcopy)."
 )
 before, after = (F.cross_entropy(m(forget[0]), forget[1]).item() for m in (pretrained, climbed))
 assert after > before, (
@@ -169,7 +169,7 @@ def descent_ascent(model, forget, retain, lr, epochs, ascent_epochs, batch):
 given = copy.deepcopy(pretrained)
 tuned = descent_ascent(given, forget, retain, lr=0.1, epochs=2, ascent_epochs=0, batch=16)
 assert torch.equal(weights(given), weights(pretrained)), (
-    "The model that was handed in has changed: copy it first (copy.deepcopy)."
+    "Your function changed the model that it was given: copy that first (copy.deepcopy)."
 )
 before, after = (F.cross_entropy(m(retain[0]), retain[1]).item() for m in (pretrained, tuned))
 assert after < before, (

@@ -301,8 +301,8 @@ for found in (damage_small, damage_large):
         "`damage_small` and `damage_large` are dictionaries, one damage for each of the four runs."
     )
     assert found["both"] > 0.05, (
-        f"Ascent in train mode does damage: more than 0.05 nats here, yours {found['both']:.3f}. Does "
-        f"each run start from `pretrained`, ascend on F, and is it scored on R?"
+        f"Ascent in train mode does damage: more than 0.05 nats here, yours {found['both']:.3f}. "
+        f"Does each run start from `pretrained`, ascend on F, and is it scored on R?"
     )
 assert damage_small["neither"] == damage_large["neither"] == 0, (
     "With both causes off nothing may change. If something does, a third thing is at work: find it "
