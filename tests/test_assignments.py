@@ -42,13 +42,13 @@ def solved(name: str, *changes: tuple[str, str], seed: int = 1) -> list[str]:
 
 
 def graded(name: str, cells: list[str], how: str, seed: int = 1) -> tuple[dict[str, float], str]:
-    """Points lost per question, and all messages."""
-    marks, _ = grading.grade(assignments.load(name), cells, seed, Limits(), how)
+    """Points lost per question, and all messages; then what was unusual, such as a cell that ran too long."""
+    marks, notes = grading.grade(assignments.load(name), cells, seed, Limits(), how)
     lost: dict[str, float] = {}
     for mark in marks:
         if mark.earned < mark.points:
             lost[mark.question] = lost.get(mark.question, 0) + mark.points - mark.earned
-    return lost, " | ".join(mark.message for mark in marks)
+    return lost, " | ".join([*(mark.message for mark in marks), *notes])
 
 
 def test_there_are_four():
@@ -294,7 +294,7 @@ WRONG = [
     ("a3", "one step an epoch", [("forget[0].split(batch), forget[1].split(batch)):\n            optimiser.zero_grad()\n            (-F", "[forget[0]], [forget[1]]):\n            optimiser.zero_grad()\n            (-F")],
      {"q1": 2}, "take a step for each batch"),
     ("a3", "momentum", [("optimiser = torch.optim.SGD(model.parameters(), lr)\n    for _", "optimiser = torch.optim.SGD(model.parameters(), lr, momentum=0.9)\n    for _")], {"q1": 2}, "Wrong after several steps"),
-    ("a3", "one ascent epoch too many", [(GDA_PASSES, "passes = [(-1, forget)] * (epoch <= ascent_epochs + 1) + [(1, retain)]")], {"q2": 2}, "no ascent at all"),
+    ("a3", "one ascent epoch too many", [(GDA_PASSES, "passes = [(-1, forget)] * (epoch <= ascent_epochs + 1) + [(1, retain)]")], {"q2": 2}, "yours ascends in 3"),
     ("a3", "summed over the points", [("(p.exp() * (p - q)).sum(-1).mean()", "(p.exp() * (p - q)).sum()")], {"q3": 2}, "not their sum"),
     ("a3", "KL the wrong way round", [("(p.exp() * (p - q))", "(q.exp() * (q - p))")], {"q3": 2}, "takes the student's log-probabilities first"),
     ("a3", "the optimiser holds the teacher", [("torch.optim.SGD(student.parameters(), lr)", "torch.optim.SGD(teacher.parameters(), lr)")],

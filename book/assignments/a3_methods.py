@@ -393,9 +393,10 @@ def test_ga_leaves_the_model(student, reference, seed):
 def test_finetuning(student, reference, seed):
     """descent-ascent without ascent"""
     found, expected = student.run_gda(seed, 2, 0), reference.run_gda(seed, 2, 0)
-    assert not same(found["end"], reference.run_gda(seed, 2, 2)["end"], TIGHT), (
-        "ascent_epochs=0 means no ascent at all."
-    )
+    for ascended in (1, 2):
+        assert not same(found["end"], reference.run_gda(seed, 2, ascended)["end"], TIGHT), (
+            "ascent_epochs=0 means no ascent at all."
+        )
     assert same(found["end"], expected["end"], TIGHT), (
         "With ascent_epochs=0: ordinary training on R, batch after batch."
     )
@@ -421,9 +422,10 @@ def test_gda_ascent_epochs(student, reference, seed):
         "You ascend in every epoch. After the first ascent_epochs epochs only R is left, to repair "
         "what the ascent broke."
     )
-    assert not same(found["end"], reference.run_gda(seed, 4, 1)["end"], TIGHT), (
-        "Epochs 1 … ascent_epochs ascend, the last one included."
-    )
+    for ascended in (1, 3):
+        assert not same(found["end"], reference.run_gda(seed, 4, ascended)["end"], TIGHT), (
+            f"Epochs 1 … ascent_epochs ascend, so two here; yours ascends in {ascended}."
+        )
     assert same(found["end"], expected["end"], TIGHT), (
         "Wrong after four epochs, two of them with ascent."
     )

@@ -176,7 +176,7 @@ def student(assignment: Assignment, seed: int = 1, repository: str = "") -> list
         if cell.tag == "answer":
             source = unsolved(source, cell.question)
         elif cell.tag == "written":
-            source = source.split("\n\n")[0] + "\n\n*Your words here.*"
+            source = source.split("\n\n")[0] + "\n\n*Your words here; leave the line above.*"
         elif cell.tag == "seed":
             source = with_seed(source, seed)
         cells.append(replace(cell, source=source))
