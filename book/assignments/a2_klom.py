@@ -286,12 +286,13 @@ with_broken = p95(with_one_broken(shifted), my_oracle)  # SOLUTION
 the_broken_model = "lowered the score"  # SOLUTION
 
 # %% tags=["public-test"]
-before = shifted.copy()
-after = with_one_broken(shifted)
-assert np.array_equal(before, shifted), (
-    "`with_one_broken` changed the ensemble it was given: work on a copy."
+healthy = np.ones((3, 2))
+after = with_one_broken(healthy)
+assert (healthy == 1).all(), (
+    "`with_one_broken` changed the ensemble it was given: work on a copy, and run the cell that "
+    "makes `shifted` again, for yours is broken now."
 )
-assert (after[0] == -100).all() and np.array_equal(after[1:], shifted[1:]), (
+assert (after[0] == -100).all() and (after[1:] == 1).all(), (
     "Only the first model breaks: row 0 is −100, the other rows are as they were."
 )
 assert isinstance(suspicious(1.0, 0.5), bool | np.bool_), "`suspicious` answers True or False."

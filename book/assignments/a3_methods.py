@@ -136,8 +136,8 @@ assert not torch.allclose(
 once = gradient_ascent(given, forget, lr=0.1, epochs=1, batch=4)
 twice = gradient_ascent(once, forget, lr=0.1, epochs=1, batch=4)
 assert torch.allclose(weights(twice), weights(climbed)), (
-    "Two epochs are not one epoch twice: does something carry over from step to step, such as a "
-    "gradient that was not cleared?"
+    "Two epochs are not one epoch twice: are all epochs run, and does something carry over from "
+    "step to step, such as a gradient that was not cleared?"
 )
 
 # %% [markdown]
@@ -187,7 +187,7 @@ one, other = (
 )
 assert torch.allclose(weights(one), weights(other)), (
     "One epoch with ascent is your `gradient_ascent` on F, then an epoch without. Which pass "
-    "comes first, and is there no ascent at all with ascent_epochs=0?"
+    "comes first, and is there no ascent at all with ascent_epochs=0? (Is question 1's test silent?)"
 )
 
 # %% [markdown]
@@ -512,7 +512,8 @@ def test_scrub(student, reference, seed):
         found["end"], student.run_scrub_signed(seed, 3, 2, -1), TIGHT
     )
     assert right, (
-        "Wrong after three epochs: ascent on d over F, then 0.99 CE + 0.1 d over R, T = 4."
+        "Wrong after three epochs: ascent on d over F, then 0.99 CE + 0.1 d over R, T = 4; d takes "
+        "the teacher's logits first."
     )
 
 
