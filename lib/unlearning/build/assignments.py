@@ -14,6 +14,9 @@ A master is a py:percent file in book/assignments/ (a2_klom.py is "a2"). The tag
     hidden-test  one function `test_…(student, reference, seed)`: question="q1" points=1; its docstring names the test
     probe        functions of the hidden tests that must run beside the student's code, which they see as `answers`
 
+A text links the chapter to read as the master sees it, [Title](../chapter.py); a student's copy leads to the published
+page. A text that asks for a prediction is followed by a cell to write it in, which nobody marks.
+
 Why not otter-grader? We tried it (7.0.0): hidden tests run in the student's own kernel, from files which that kernel can
 read, so a submission can print them, or replace what they compare with; it has no time limit, no limits on memory or
 processes, no batch without Docker and no table of results. Isolation therefore had to be written anyway, and once the
