@@ -3,6 +3,7 @@
 import ast
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -41,13 +42,13 @@ def solved(name: str, *changes: tuple[str, str], seed: int = 1) -> list[str]:
 
 
 def graded(name: str, cells: list[str], how: str, seed: int = 1) -> tuple[dict[str, float], str]:
-    """Points lost per question, and all messages."""
-    marks, _ = grading.grade(assignments.load(name), cells, seed, Limits(), how)
+    """Points lost per question, and all messages; then what was unusual, such as a cell that ran too long."""
+    marks, notes = grading.grade(assignments.load(name), cells, seed, Limits(), how)
     lost: dict[str, float] = {}
     for mark in marks:
         if mark.earned < mark.points:
             lost[mark.question] = lost.get(mark.question, 0) + mark.points - mark.earned
-    return lost, " | ".join(mark.message for mark in marks)
+    return lost, " | ".join([*(mark.message for mark in marks), *notes])
 
 
 def test_there_are_four():
@@ -159,6 +160,32 @@ def test_setup_cell_needs_the_address(tmp_path: Path):
     assert cell.kind == "code" and "pip install -q git+https://example.org/o/n" in cell.source
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_chapter_to_read_is_linked(name):
+    told = assignments.load(name)
+    (chapter,) = told.chapters
+    first = assignments.student(told)[0].source
+    assert f"(page {chapter}.html of the book; book/{chapter}.py in its repository)" in first
+    for address in ("https://github.com/Owner/a.name", "https://github.com/Owner/a.name.git"):
+        first = assignments.student(told, repository=address)[0].source
+        assert f"](https://Owner.github.io/a.name/book/{chapter}.html)" in first
+    assert "](" not in assignments.student(told, repository="https://example.org/o/n")[0].source
+    title = (ROOT / "book" / f"{chapter}.py").read_text().split("\n# # ")[1].split("\n")[0]
+    link = re.search(r"\[([^]]+)\]\(\.\./", told.cells[0].source)[1]
+    assert title.startswith(link), "the link is called as the chapter is"
+
+
+@pytest.mark.slow
+def test_the_model_answer_of_a4_has_its_numbers_right():
+    a4 = assignments.load("a4")
+    reference, (answer,) = grading.Reference(a4, 1), a4.of("written")
+    small, large = reference["damage_small"], reference["damage_large"]
+    runs = ("BatchNorm alone", "both"), ("both", "BatchNorm alone", "ascent alone")
+    told = [f"{small[run]:.2f}" for run in runs[0]] + [f"{small['ascent alone']:.4f}"]
+    told += [f"{large[run]:.2f}" for run in runs[1]]
+    assert re.findall(r"\d\.\d+", answer.source) == told
+
+
 def roster(folder: Path, *logins: str) -> Path:
     path = folder / "roster.csv"
     path.write_text("login,name\n" + "".join(f"{n},{n.title()}\n" for n in logins))
@@ -247,6 +274,12 @@ WRONG = [
      {"q3": 3}, "KL(unlearned ‖ oracle)"),
     ("a2", "bins of their own", [("return tuple(np.histogram(x, edges)[0] / len(x) for x in both)", "return tuple(np.histogram(x, bins)[0] / len(x) for x in both)")],
      {"q2": 3}, "must share them"),
+    ("a2", "a density for fractions", [("np.histogram(x, edges)[0] / len(x) for", "np.histogram(x, edges, density=True)[0] for")], {"q2": 3}, "Fractions sum to 1"),
+    ("a2", "the largest of all logits taken out", [("top = others.max(axis=-1, keepdims=True)", "top = np.max(logits, axis=-1, keepdims=True)")],
+     {"q1": 1}, "the largest of the other logits"),
+    ("a2", "models for points", [("zip(unlearned.T, oracle.T)", "zip(unlearned, oracle)")], {"q4": 1, "q5": 2}, "Not the 95th percentiles"),
+    ("a2", "a mean over the points", [("float(np.percentile([klom(u, o) for u, o in zip(unlearned.T, oracle.T)], 95))", "float(np.mean([klom(u, o) for u, o in zip(unlearned.T, oracle.T)]))")],
+     {"q4": 1, "q5": 2}, "the mean over the points"),
     ("a2", "bits", [(KLOM_END, KLOM_END.replace("np.log(", "np.log2("))], {"q3": 3}, "the natural logarithm"),
     ("a2", "not normalised again", [("q = q / q.sum()", "pass")], {"q3": 3}, "divide by its sum again"),
     ("a2", "the mean for P95", [("(unlearned.T, oracle.T)], 95))", "(unlearned.T, oracle.T)], 50))")], {"q4": 1, "q5": 2}, "95th percentile"),
@@ -258,6 +291,11 @@ WRONG = [
     ("a3", "gradients pile up", [("optimiser.zero_grad()\n            (-F", "(-F")], {"q1": 2}, "zero_grad"),
     ("a3", "ascent in every epoch", [(GDA_PASSES, "passes = [(-1, forget)] * (ascent_epochs > 0) + [(1, retain)]")], {"q2": 1}, "ascend in every epoch"),
     ("a3", "descent first", [(GDA_PASSES, "passes = [(1, retain)] + [(-1, forget)] * (epoch <= ascent_epochs)")], {"q2": 2}, "You descend first"),
+    ("a3", "one step an epoch", [("forget[0].split(batch), forget[1].split(batch)):\n            optimiser.zero_grad()\n            (-F", "[forget[0]], [forget[1]]):\n            optimiser.zero_grad()\n            (-F")],
+     {"q1": 2}, "take a step for each batch"),
+    ("a3", "momentum", [("optimiser = torch.optim.SGD(model.parameters(), lr)\n    for _", "optimiser = torch.optim.SGD(model.parameters(), lr, momentum=0.9)\n    for _")], {"q1": 2}, "Wrong after several steps"),
+    ("a3", "one ascent epoch too many", [(GDA_PASSES, "passes = [(-1, forget)] * (epoch <= ascent_epochs + 1) + [(1, retain)]")], {"q2": 2}, "yours ascends in 3"),
+    ("a3", "summed over the points", [("(p.exp() * (p - q)).sum(-1).mean()", "(p.exp() * (p - q)).sum()")], {"q3": 2}, "not their sum"),
     ("a3", "KL the wrong way round", [("(p.exp() * (p - q))", "(q.exp() * (q - p))")], {"q3": 2}, "takes the student's log-probabilities first"),
     ("a3", "the optimiser holds the teacher", [("torch.optim.SGD(student.parameters(), lr)", "torch.optim.SGD(teacher.parameters(), lr)")],
      {"q4": 4}, "the optimiser holds the teacher's parameters"),
@@ -272,6 +310,9 @@ WRONG = [
     ("a4", "train() wakes the layers up", [("        optimiser.zero_grad()\n        (-F", "        model.train()\n        optimiser.zero_grad()\n        (-F")],
      {"q2": 2}, "It wakes them up again"),
     ("a4", "momentum 0", [("            module.eval()\n", "            module.momentum = 0.0\n")], {"q2": 2}, "a third kind of run"),
+    ("a4", "descent", [("(-F.cross_entropy(model(forget[0]), forget[1])).backward()", "F.cross_entropy(model(forget[0]), forget[1]).backward()")], {"q2": 3}, "That is descent"),
+    ("a4", "before minus after", [("losses[1] - losses[0]", "losses[0] - losses[1]")], {"q3": 2}, "The sign"),
+    ("a4", "names for a prediction", [("weights_move = {\n", "weights_move = list({\n"), ('    "neither": False,\n}  # SOLUTION\nstat', '    "neither": False,\n})\nstat')], {"q4": 2}, "another kind than asked for"),
     ("a4", "scored in train mode", [("model = copy.deepcopy(model).eval()", "model = model.train()")], {"q3": 2, "q5": 2}, "your measurement changes"),
     ("a4", "controls swapped", [('"BatchNorm alone": {"lr": 0.0, "frozen": False}', '"BatchNorm alone": {"lr": lr, "frozen": True}'),
                                ('"ascent alone": {"lr": lr, "frozen": True}', '"ascent alone": {"lr": 0.0, "frozen": False}')],

@@ -392,6 +392,7 @@ def test_canvas(tmp_path):
         rows[0][:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
         and len(rows[0]) == 6
     )
+    assert rows[0][5] == assignments.load("a1").title
     assert [row[3] for row in rows[1:]] == ["", "ann", "bob", "sue"]
     assert [row[5] for row in rows[1:]] == ["13.0", "2.0", "1.0", ""]
     with pytest.raises(Refused, match="SIS Login ID"):
@@ -437,6 +438,20 @@ def test_finding_submissions(tmp_path):
     (tmp_path / "ann_new.ipynb").write_text("{}")
     os.utime(tmp_path / "ann_new.ipynb", (2e9, 2e9))
     assert grading.find(tmp_path, "a1", ["ann"])["ann"].name == "ann_new.ipynb"
+    handed = (
+        tmp_path / "handed_in"
+    )  # as Canvas and Moodle name them: who, numbers, the student's own file name
+    (handed / "Eve Ek_88_assignsubmission_file_").mkdir(parents=True)
+    for name in (
+        "ekeve_7_8_ann-2.ipynb",
+        "Eve Ek_88_assignsubmission_file_/eve.ipynb",
+        "ox_LATE_1_2_x-1.ipynb",
+    ):
+        (handed / name).write_text("{}")
+    found = grading.find(handed, "a1", ["ann", "eve", "x", "x-1"])
+    assert {n: path.name for n, path in found.items()} == {
+        "ann": "ekeve_7_8_ann-2.ipynb", "eve": "eve.ipynb", "x-1": "ox_LATE_1_2_x-1.ipynb",
+    }  # fmt: skip
     with pytest.raises(Refused, match="is empty"):
         grading.find(tmp_path / "empty", "a1", [])
     with pytest.raises(Refused, match="is no folder"):

@@ -23,8 +23,10 @@
 # border lies.
 #
 # Write your code where a cell says so, and run the test below each answer: it says nothing if all is well, and
-# otherwise what to think about. When you are graded, further tests look at other numbers. Read first: the chapter
-# "One dimension", up to "Three regimes". You need about 45 minutes, paper and a pencil.
+# otherwise what to think about. When you are graded, further tests look at other numbers. You need about 45 minutes,
+# paper and a pencil. Read first the chapter
+# [One dimension](../one_dimension.py),
+# up to its section "Three regimes", without that one.
 
 # %% tags=["assignment"]
 minutes = 45
@@ -70,6 +72,9 @@ print(f"|R| = {n_retain}, |F| = {n_forget}, r = {r}, λ = {lam}")
 #
 # where the sums run over the samples of our coordinate. All three have the form $A\,e^{-w} + \frac{\lambda}{2}w^2$.
 # Write the function that returns the three pulls $A_D, A_R, A_{DA}$. *Before you do: which of them can be negative?*
+
+# %% [markdown]
+# **My prediction** (write it here; nobody marks it):
 
 
 # %% tags=["answer"] question="q1"
@@ -186,6 +191,9 @@ assert harms(900, 100, 100, 0.1, 0.1), (
 # ten digits, and in `smaller_ridge` what happened with a smaller ridge (not your prediction): `"falls"`, `"stays"` or
 # `"rises"`.
 
+# %% [markdown]
+# **My prediction** (write it here; nobody marks it):
+
 
 # %% tags=["answer"] question="q5"
 # BEGIN SOLUTION
@@ -240,8 +248,8 @@ assert np.isclose(alpha_star(n_retain, n_forget), my_border, rtol=1e-6), (
 # ## What you have shown
 #
 # The border is far below $|F|/|R|$, the ratio of forget to retain samples that a coordinate has on average. So on an
-# ordinary
-# coordinate, descent-ascent ends farther from the oracle than doing nothing. The picture shows it on your problem.
+# ordinary coordinate, descent-ascent ends farther from the oracle than doing nothing. The picture shows it on your
+# problem.
 
 # %% tags=["plot"]
 import matplotlib.pyplot as plt

@@ -19,8 +19,10 @@
 # exactly.
 #
 # Write your code where a cell says so, and run the test below each answer: it says nothing if all is well, and
-# otherwise what to think about. When you are graded, further tests look at other cases. Read first: the chapter "The
-# question", the methods in it. You need about 60 minutes, and PyTorch; no GPU.
+# otherwise what to think about. When you are graded, further tests look at other cases. You need about 60 minutes, and
+# PyTorch; no GPU. Read first the chapter
+# [The question](../question.py),
+# as far as its section "Why ascent looks reasonable", which introduces the three.
 
 # %% tags=["assignment"]
 minutes = 60
@@ -89,9 +91,12 @@ pretrained = network(SEED)
 # \qquad\text{for each batch } B \subset F .
 # $$
 #
-# One epoch visits every batch once; `x.split(batch)` makes them. The model that you are given must stay as it is:
-# someone else wants to compare with it. Return the new one. *Before you run it: does the loss on* $F$ *have an upper
-# limit?*
+# One epoch visits every batch once; `x.split(batch)` makes them, and the last one may be smaller. Plain gradient steps:
+# no momentum, no weight decay. The model that you are given must stay as it is: someone else wants to compare with it.
+# Return the new one. *Before you run it: does the loss on* $F$ *have an upper limit?*
+
+# %% [markdown]
+# **My prediction** (write it here; nobody marks it):
 
 
 # %% tags=["answer"] question="q1"
@@ -110,15 +115,29 @@ def gradient_ascent(model, forget, lr, epochs, batch):
 
 
 # %% tags=["public-test"]
-start = weights(pretrained)
-climbed = gradient_ascent(pretrained, forget, lr=0.1, epochs=2, batch=4)
+given = copy.deepcopy(pretrained)
+climbed = gradient_ascent(given, forget, lr=0.1, epochs=2, batch=4)
 assert isinstance(climbed, nn.Module), "Return the new model."
-assert torch.equal(weights(pretrained), start), (
-    "The pretrained model changed: copy it first (copy.deepcopy)."
+assert torch.equal(weights(given), weights(pretrained)), (
+    "Your function changed the model that it was given: copy that first (copy.deepcopy)."
 )
 before, after = (F.cross_entropy(m(forget[0]), forget[1]).item() for m in (pretrained, climbed))
 assert after > before, (
     f"The loss on F went from {before:.3f} to {after:.3f}: ascent should raise it."
+)
+slope = torch.autograd.grad(F.cross_entropy(given(forget[0]), forget[1]), given.parameters())
+one_step = weights(gradient_ascent(given, forget, lr=0.1, epochs=1, batch=12))
+assert torch.allclose(
+    one_step, weights(given) + 0.1 * torch.cat([g.flatten() for g in slope])
+), "One epoch of one batch is one step: θ + lr · gradient of the *mean* loss."
+assert not torch.allclose(
+    one_step, weights(gradient_ascent(given, forget, lr=0.1, epochs=1, batch=4))
+), "Three batches of 4 are three steps, each with a gradient of its own."
+once = gradient_ascent(given, forget, lr=0.1, epochs=1, batch=4)
+twice = gradient_ascent(once, forget, lr=0.1, epochs=1, batch=4)
+assert torch.allclose(weights(twice), weights(climbed)), (
+    "Two epochs are not one epoch twice: are all epochs run, and does something carry over from "
+    "step to step, such as a gradient that was not cleared?"
 )
 
 # %% [markdown]
@@ -147,7 +166,11 @@ def descent_ascent(model, forget, retain, lr, epochs, ascent_epochs, batch):
 
 
 # %% tags=["public-test"]
-tuned = descent_ascent(pretrained, forget, retain, lr=0.1, epochs=2, ascent_epochs=0, batch=16)
+given = copy.deepcopy(pretrained)
+tuned = descent_ascent(given, forget, retain, lr=0.1, epochs=2, ascent_epochs=0, batch=16)
+assert torch.equal(weights(given), weights(pretrained)), (
+    "Your function changed the model that it was given: copy that first (copy.deepcopy)."
+)
 before, after = (F.cross_entropy(m(retain[0]), retain[1]).item() for m in (pretrained, tuned))
 assert after < before, (
     f"Without ascent this is training on R: its loss should fall, it went from {before:.3f} to "
@@ -156,6 +179,15 @@ assert after < before, (
 ascended = descent_ascent(pretrained, forget, retain, lr=0.1, epochs=2, ascent_epochs=1, batch=16)
 assert not torch.allclose(weights(ascended), weights(tuned)), (
     "With ascent_epochs=1 the forget set must play a part."
+)
+after_ga = gradient_ascent(pretrained, forget, lr=0.1, epochs=1, batch=16)
+one, other = (
+    descent_ascent(model, forget, retain, lr=0.1, epochs=1, ascent_epochs=passes, batch=16)
+    for model, passes in ((pretrained, 1), (after_ga, 0))
+)
+assert torch.allclose(weights(one), weights(other)), (
+    "One epoch with ascent is your `gradient_ascent` on F, then an epoch without. Which pass "
+    "comes first, and is there no ascent at all with ascent_epochs=0? (Is question 1's test silent?)"
 )
 
 # %% [markdown]
@@ -173,7 +205,11 @@ assert not torch.allclose(weights(ascended), weights(tuned)), (
 # argument is, and how it averages.
 #
 # Then: what is the norm of the gradient of $d$ with respect to the student's weights on your forget set, while the
-# student is still an exact copy of the teacher? *Predict it*, compute it, and store it in `gradient_at_start`.
+# student is still an exact copy of the teacher? *Predict it*, compute it, and store what you computed in
+# `gradient_at_start`, as a Python float.
+
+# %% [markdown]
+# **My prediction** (write it here; nobody marks it):
 
 
 # %% tags=["answer"] question="q3"
@@ -192,17 +228,18 @@ distillation(pretrained(forget[0]).detach(), twin(forget[0])).backward()
 gradient_at_start = float(sum(p.grad.square().sum() for p in twin.parameters()).sqrt())  # SOLUTION
 
 # %% tags=["public-test"]
-t, s = torch.tensor([[4.0, 0.0]]), torch.tensor([[0.0, 0.0]])
+t, s = torch.tensor([[4.0, 0.0], [0.0, 0.0]]), torch.zeros(2, 2)
 found = float(distillation(t, s, 4.0))
-assert abs(found - 1.7756) < 1e-3, (
-    f"For teacher logits (4, 0), student logits (0, 0) and T = 4, d = 16 · 0.111 = 1.776, not "
-    f"{found:.4f}."
+assert abs(found - 0.8878) < 1e-3, (
+    f"Teacher logits (4, 0) at one point and (0, 0) at another, student logits (0, 0) at both, "
+    f"T = 4: d = 16 · (0.111 + 0)/2 = 0.888, not {found:.4f}. Sum over classes, mean over points; "
+    f"and who is the weight in the sum?"
 )
 assert abs(float(distillation(t, t))) < 1e-9, (
     "A student that agrees with its teacher is at distance 0."
 )
 assert isinstance(gradient_at_start, float) and gradient_at_start >= 0, (
-    "A norm is a number that is not negative."
+    "Store the norm that you computed as a Python float (.item()); a norm is not negative."
 )
 
 # %% [markdown]
@@ -211,7 +248,8 @@ assert isinstance(gradient_at_start, float) and gradient_at_start >= 0, (
 # The student starts as a copy of the pretrained model; the teacher is the pretrained model and **never changes**. In
 # each epoch, as in GDA: in the first `ascent_epochs` epochs a pass over $F$ in which the student *climbs*
 # $d(\text{teacher}, \text{student})$; then a pass over $R$ in which it descends $0.99\,\ell_{CE} +
-# 0.1\,d(\text{teacher}, \text{student})$. (The original also lowers the rate after some epochs; we leave that out.)
+# 0.1\,d(\text{teacher}, \text{student})$, where $\ell_{CE}$ is the mean cross-entropy with the labels. Everywhere $T =
+# 4$. (The original also lowers the rate after some epochs; we leave that out.)
 #
 # Three things decide whether this is SCRUB or something that looks like it: which model's parameters the optimiser
 # holds, whose predictions are differentiated, and who is a copy of whom.
@@ -241,24 +279,34 @@ def scrub(model, forget, retain, lr, epochs, ascent_epochs, batch):
 
 
 # %% tags=["public-test"]
-start = weights(pretrained)
-scrubbed = scrub(pretrained, forget, retain, lr=0.05, epochs=3, ascent_epochs=2, batch=8)
-assert torch.equal(weights(pretrained), start), (
+given = copy.deepcopy(pretrained)
+scrubbed = scrub(given, forget, retain, lr=0.05, epochs=3, ascent_epochs=2, batch=8)
+assert torch.equal(weights(given), weights(pretrained)), (
     "The pretrained model changed. It is the teacher, and must not learn from its student."
 )
-assert not torch.allclose(weights(scrubbed), start), (
+assert not torch.allclose(weights(scrubbed), weights(pretrained)), (
     "The student's weights did not move at all. Whose parameters does your optimiser hold? (The "
     "public code of the paper "
     "gives it the teacher's, so its SCRUB trains nothing; the book tests what follows from that.)"
+)
+without = scrub(given, forget, retain, lr=0.05, epochs=3, ascent_epochs=0, batch=8)
+near, far = (
+    float(distillation(given(forget[0]).detach(), m(forget[0]).detach()))
+    for m in (without, scrubbed)
+)
+assert far > near, (
+    f"On F the student must climb d, away from its teacher; with ascent it ends at d = {far:.5f}, "
+    f"without at {near:.5f}."
 )
 
 # %% [markdown]
 # ## Question 5: the pass that does nothing
 #
 # Put your answers together. Let SCRUB run its *first* ascent pass, over all batches of $F$, from the very start. How
-# far does the student get from the pretrained model? `"nowhere"`, `"a step per batch"`, or `"it depends on the
-# rate"`? Try it: with an empty retain set (`retain[0][:0], retain[1][:0]`) only the ascent pass is left (some PyTorch
-# versions make one empty batch then: leave it out). Why does the loss's shape at its minimum explain this?
+# far does the student get from the pretrained model? `"nowhere"`, `"a step per batch"`, or `"it depends on the rate"`
+# (`lr`)? Try it: your `scrub` with `epochs=1` and an empty retain set, `(retain[0][:0], retain[1][:0])`, runs the
+# ascent pass alone. (Should the weights become nan, PyTorch made one empty batch of it: skip a batch without points.)
+# Rounding leaves a distance of $10^{-16}$ or so. Why does the loss's shape at its minimum explain this?
 
 # %% tags=["answer"] question="q5"
 first_ascent_pass = "nowhere"  # SOLUTION
@@ -345,9 +393,10 @@ def test_ga_leaves_the_model(student, reference, seed):
 def test_finetuning(student, reference, seed):
     """descent-ascent without ascent"""
     found, expected = student.run_gda(seed, 2, 0), reference.run_gda(seed, 2, 0)
-    assert not same(found["end"], reference.run_gda(seed, 2, 2)["end"], TIGHT), (
-        "ascent_epochs=0 means no ascent at all."
-    )
+    for ascended in (1, 2):
+        assert not same(found["end"], reference.run_gda(seed, 2, ascended)["end"], TIGHT), (
+            "ascent_epochs=0 means no ascent at all."
+        )
     assert same(found["end"], expected["end"], TIGHT), (
         "With ascent_epochs=0: ordinary training on R, batch after batch."
     )
@@ -373,9 +422,10 @@ def test_gda_ascent_epochs(student, reference, seed):
         "You ascend in every epoch. After the first ascent_epochs epochs only R is left, to repair "
         "what the ascent broke."
     )
-    assert not same(found["end"], reference.run_gda(seed, 4, 1)["end"], TIGHT), (
-        "Epochs 1 … ascent_epochs ascend, the last one included."
-    )
+    for ascended in (1, 3):
+        assert not same(found["end"], reference.run_gda(seed, 4, ascended)["end"], TIGHT), (
+            f"Epochs 1 … ascent_epochs ascend, so two here; yours ascends in {ascended}."
+        )
     assert same(found["end"], expected["end"], TIGHT), (
         "Wrong after four epochs, two of them with ascent."
     )
@@ -462,7 +512,8 @@ def test_scrub(student, reference, seed):
         found["end"], student.run_scrub_signed(seed, 3, 2, -1), TIGHT
     )
     assert right, (
-        "Wrong after three epochs: ascent on d over F, then 0.99 CE + 0.1 d over R, T = 4."
+        "Wrong after three epochs: ascent on d over F, then 0.99 CE + 0.1 d over R, T = 4; d takes "
+        "the teacher's logits first."
     )
 
 

@@ -14,6 +14,9 @@ A master is a py:percent file in book/assignments/ (a2_klom.py is "a2"). The tag
     hidden-test  one function `test_…(student, reference, seed)`: question="q1" points=1; its docstring names the test
     probe        functions of the hidden tests that must run beside the student's code, which they see as `answers`
 
+A text links the chapter to read as the master sees it, [Title](../chapter.py); a student's copy leads to the published
+page. A text that asks for a prediction is followed by a cell to write it in, which nobody marks.
+
 Why not otter-grader? We tried it (7.0.0): hidden tests run in the student's own kernel, from files which that kernel can
 read, so a submission can print them, or replace what they compare with; it has no time limit, no limits on memory or
 processes, no batch without Docker and no table of results. Isolation therefore had to be written anyway, and once the
@@ -172,11 +175,11 @@ def student(assignment: Assignment, seed: int = 1, repository: str = "") -> list
     for cell in assignment.cells:
         if cell.tag in TEACHERS:
             continue
-        source = cell.source
+        source = with_links(cell.source, repository)
         if cell.tag == "answer":
             source = unsolved(source, cell.question)
         elif cell.tag == "written":
-            source = source.split("\n\n")[0] + "\n\n*Your words here.*"
+            source = source.split("\n\n")[0] + "\n\n*Your words here; leave the line above.*"
         elif cell.tag == "seed":
             source = with_seed(source, seed)
         cells.append(replace(cell, source=source))
@@ -186,6 +189,23 @@ def student(assignment: Assignment, seed: int = 1, repository: str = "") -> list
     if leaks:
         raise Failed(f"{assignment.name}: would show students {', '.join(leaks)}; mend the master")
     return cells
+
+
+def with_links(source: str, repository: str = "") -> str:
+    """The source with its links to chapters, which in a master lead to the file beside it, as a student can follow them.
+
+    [The question](../question.py) leads to the page that `repository`, an address on GitHub, publishes; without one, or
+    elsewhere, words say where the chapter is found.
+    """
+    site = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?", repository)
+
+    def told(found: re.Match) -> str:
+        title, chapter = found.groups()
+        if site:
+            return f"[{title}](https://{site[1]}.github.io/{site[2]}/book/{chapter}.html)"
+        return f'"{title}" (page {chapter}.html of the book; book/{chapter}.py in its repository)'
+
+    return re.sub(r"\[([^]]+)\]\(\.\./(\w+)\.py\)", told, source)
 
 
 def _setup(repository: str) -> Cell:

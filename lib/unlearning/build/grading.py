@@ -353,8 +353,9 @@ def _nothing(assignment: Assignment, message: str) -> tuple[Mark, ...]:
 def find(folder: Path, name: str, logins: list[str]) -> dict[str, Path]:
     """login -> file, for DIR/LOGIN.ipynb, DIR/LOGIN_anything.ipynb and DIR/LOGIN/anything.ipynb.
 
-    With a roster a login is recognised in the file's name; otherwise the name before the first "_" is it. Of several
-    files of one student the newest counts. Refused if there are none.
+    With a roster a login is recognised among the words of the file's name, or of the folder's, also with the number
+    that Canvas adds to a second submission (LOGIN-1); otherwise the name before the first "_" is it. Of several files
+    of one student the newest counts. Refused if there are none.
     """
     if not folder.is_dir():
         raise Refused(f"{folder} is no folder: give the one with the submissions")
@@ -366,13 +367,11 @@ def find(folder: Path, name: str, logins: list[str]) -> dict[str, Path]:
             inside.sort(key=lambda p: (p.name not in order, p.suffix not in (".ipynb", ".py")))
             if not inside:
                 continue
-            login, path = path.name, inside[0]
+            login = _login(path.name, logins) or _login(inside[0].stem, logins) or path.name
+            path = inside[0]
         else:
-            words = re.split(r"[_\s]+", path.stem)
-            known = [
-                n for n in logins if path.stem == n or n in words or path.stem.startswith(f"{n}_")
-            ]
-            login = max(known, key=len) if known else words[0] if not logins else path.stem
+            first = path.stem if logins else re.split(r"[_\s]+", path.stem)[0]
+            login = _login(path.stem, logins) or first
         login = re.sub(r"[^\w.@+-]", "-", login)
         if login not in found or path.lstat().st_mtime > found[login].lstat().st_mtime:
             found[login] = path
@@ -381,6 +380,14 @@ def find(folder: Path, name: str, logins: list[str]) -> dict[str, Path]:
             f"{folder} is empty: put one notebook a student there, named LOGIN.ipynb, or a folder a student"
         )
     return found
+
+
+def _login(stem: str, logins: list[str]) -> str:
+    """The longest login that a file's name has as a word or begins with; "" without one."""
+    words = [stem, *re.split(r"[_\s]+", stem)]
+    words += [re.sub(r"-\d+$", "", word) for word in words]
+    known = [n for n in logins if n in words or stem.startswith(f"{n}_")]
+    return max(known, key=len, default="")
 
 
 def grade_class(

@@ -196,7 +196,7 @@ def canvas_table(assignment: Assignment, table: list[list], gradebook: Path) -> 
         )
     where = table[0].index("total"), table[0].index("status")
     totals = {row[0]: row[where[0]] for row in table[1:] if row[where[1]] != "missing"}
-    lines = [[*columns, f"{assignment.name.upper()} {assignment.title}"]]
+    lines = [[*columns, assignment.title]]
     for row in rows:
         if "points possible" in (row["Student"] or "").lower():
             lines.append(
