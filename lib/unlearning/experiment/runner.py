@@ -10,7 +10,7 @@ What a unit found is on the disk before the next one starts there, so a killed r
 import argparse
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import replace
 from pathlib import Path
@@ -371,7 +371,15 @@ def _own_configs(p: Preset, arguments: argparse.Namespace) -> tuple[Config, ...]
     out = Path(arguments.out or f"runs/{p.name}")
     epochs = tuple(sorted(set(arguments.epochs or [1])))
     names = [layout.keep_method(spec, out) for spec in specs]
-    return tuple(Config(name, lr, epochs) for name in names for lr in arguments.lr or [0.01])
+    return tuple(Config(name, lr, epochs) for name in names for lr in rates(arguments.lr or [0.01]))
+
+
+def rates(given: Sequence[float]) -> list[float]:
+    """The step sizes, each once; Refused for one that is not finite."""
+    for rate in given:
+        if not math.isfinite(rate):
+            raise Refused(f"lr {rate}; give a finite number from 0")
+    return list(dict.fromkeys(given))
 
 
 def _with_stages(p: Preset, arguments: argparse.Namespace) -> Preset:
