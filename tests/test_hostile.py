@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 from test_walls import bare
 from unlearning import datasets, files
 from unlearning.__main__ import main
-from unlearning.build import book, chapters, notebooks, single, values
+from unlearning.build import book, browser, chapters, notebooks, single, values
 from unlearning.errors import Failed, Refused, lines, one_line, short
 from unlearning.experiment import layout, packing, presets, results, runner, score
 from unlearning.files import ROOT, Damaged
@@ -1647,6 +1647,27 @@ def test_two_runs_at_once_and_ctrl_c(small: Path):
     assert not list((small / "runs").iterdir()), (
         "nothing was written, so the numbers are free again"
     )
+
+
+@needs_proc
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(browser.find() is None, reason="needs a Chromium")
+def test_ctrl_c_ends_the_printing_of_the_book_and_its_browser(small: Path):
+    html = small / "_build" / "html"
+    (html / "book").mkdir(parents=True)
+    endless = "<script>window.MathJax = {}; while (true);</script>"
+    page = f'<html><head>{endless}</head><article class="bd-article"><h1>T</h1></article></html>'
+    (html / "book" / "toy.html").write_text(page)
+    files.save_json(html / book.STAMP, {"key": "0", "files": {}})
+    run = Watched(small, "pdf")
+    run.running("--headless")
+    time.sleep(1)
+    os.killpg(run.process.pid, signal.SIGINT)
+    status, error = run.ended()
+    assert status == 130 and error.count("\n") == 1 and error.startswith("unlearning: interrupted")
+    assert run.left(5) == [] and not list((small / "_build").glob("print-*"))
+    assert (html / "book" / "toy.html").read_text() == page and not (html / "book.pdf").exists()
 
 
 LONG = ("experiment", "--preset", "smoke", "--models", 400, "--method", "nothing", "--out")
