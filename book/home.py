@@ -18,11 +18,8 @@
 #
 # **In the paper** Sections 1 and 2 of *Ascent Fails to Forget* (NeurIPS 2025) {cite}`mavrothalassitis2025ascent`.
 #
-# **Runtime** about 20 s on one core.
-#
-# **Parameters** [listed below](home-parameters).
-#
-# **Rerun** `unlearning run home -p ascent_steps 30 --out runs/home`
+# **Runtime** about 20 s on one core. **Parameters** [listed below](home-parameters). **Rerun**
+# `unlearning run home -p ascent_steps 30 --out runs/home`
 # ```
 #
 # ## Ten lines
@@ -39,6 +36,9 @@
 # 9. {term}`KLoM` is the KL divergence between the margins' distributions of unlearned models and of oracles: 0 is perfect.
 # 10. The paper's finding is that descent-ascent does not reach the oracle, because points of $F$ and $R$ depend on each
 #     other: ascending on one damages the other.
+#
+# **In a hurry?** See {ref}`the figure <home-figure>` and {ref}`what this book found <home-found>`; between here and there stand
+# the few cells that draw it.
 
 # %% [markdown]
 # (home-parameters)=
@@ -175,6 +175,7 @@ figures.show(
 # illusion of forgetting in miniature.
 
 # %% [markdown]
+# (home-found)=
 # ## What this book found
 #
 # Every claim of the paper gets a verdict, computed by the chapter that tests it and collected on
@@ -211,7 +212,8 @@ figures.show(panels.verdict_strip(found), alt=f"Verdicts: {words}.")
 # unlearning run one_dimension -p lam 0.02   # into a new folder
 # ```
 #
-# A value that makes no sense is refused before anything runs. The pages' download buttons give the executed notebooks.
+# A value that makes no sense is refused before anything runs. The pages' download buttons give the executed notebooks, and
+# `make notebooks` writes empty ones for Jupyter and papermill; both refuse the same values.
 #
 # **Teach.** A chapter is plain Python with prose between the cells, so it can be cut, extended and assigned. Parameters
 # make good exercises: *for which α does the oracle lie left of the pretrained weight?* has an answer in one rerun.

@@ -65,7 +65,12 @@ show_source(plan.Unit, plan.missing, files.write_whole)
 # trains the models, runs the methods, scores and records. It needs torch, numpy and scipy alone
 # (`PYTHONPATH=lib python3 -m unlearning experiment …`). `DIR` holds CIFAR-10 as torchvision lays it out; without
 # `--data` the environment variable `UNLEARNING_DATA` is asked, then `./data`, to which it is downloaded. A page of this book
-# is rerun by `unlearning run CHAPTER -p NAME VALUE`; its first box names an example.
+# is rerun by `unlearning run CHAPTER -p NAME VALUE`; its first box names an example. Oracles are trained where a score needs
+# them, so the pretrained models alone, for methods of your own, are
+#
+# ```sh
+# unlearning experiment --preset laptop --method nothing --out runs/pretrained     # with --forget-set: oracles, too
+# ```
 #
 # `--dry-run` prints the work, its arithmetic and an estimate, and does nothing. For the demo in an empty folder it says (its
 # first lines and its last):

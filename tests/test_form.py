@@ -51,6 +51,15 @@ def test_a_chapter_can_be_read_in_one_sitting(name: str):
     assert not found, f"{name}: " + "; ".join(found)
 
 
+def test_the_first_page_leads_to_its_picture_and_to_what_was_found_before_any_code():
+    cells = chapters.read(chapters.path_of(NAMES[0])).cells
+    first = next(at for at, cell in enumerate(cells) if cell.cell_type == "code")
+    opening = "".join(cell.source for cell in cells[:first])
+    assert "<home-figure>" in opening and "<home-found>" in opening
+    figures = [cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in cells]
+    assert next(filter(None, figures)) == "home-figure"
+
+
 def test_no_chapter_draws_by_itself():
     """Plots stand in book/panels, where they are tested."""
     for name in NAMES:

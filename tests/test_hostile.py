@@ -33,7 +33,7 @@ from hypothesis import strategies as st
 from test_walls import bare
 from unlearning import datasets, files
 from unlearning.__main__ import main
-from unlearning.build import book, chapters, notebooks, single, values
+from unlearning.build import book, browser, chapters, notebooks, single, values
 from unlearning.errors import Failed, Refused, lines, one_line, short
 from unlearning.experiment import layout, packing, presets, results, runner, score
 from unlearning.files import ROOT, Damaged
@@ -1229,6 +1229,70 @@ def test_make_clean_spares_what_people_wrote(small: Path):
     assert left == {"notebooks", "runs", ".venv"}
 
 
+def injected(**values: object) -> str:
+    return "# Parameters\n" + "".join(f"{name} = {value!r}\n" for name, value in values.items())
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ([CELL, injected(lam=-5)], "lam = -5 is not allowed: float, 1e-06 to 10"),
+        ([CELL, injected(alphas=[0.5, 2])], "alphas = 2 is not allowed"),
+        ([CELL, injected(side="up")], "one of left, right, on, no"),
+        ([CELL, injected(steps="many")], "steps = 'many' is not allowed: int, a whole number"),
+        ([CELL, injected(step=3)], "no parameter 'step' (did you mean 'steps'?)"),
+        ([CELL.replace("= 20", "= 0")], "steps = 0 is not allowed: int, 1 to 1000"),  # in Jupyter
+        ([CELL, "lam = float('nan')"], "lam = nan is not allowed"),
+        ([], "run the parameters cell first"),
+        (["#", "print(1)", "lam: float = 1"], "run the parameters cell first"),
+    ],
+)
+def test_a_notebook_refuses_what_the_command_refuses(cells: list[str], told: str):
+    values: dict = {}
+    for code in cells:
+        exec(code, values)
+    with pytest.raises(Refused) as refused:
+        chapters.in_range(["", *cells, "in_range(In, globals())"], values)
+    assert told in str(refused.value) and one_clear_line(f"unlearning: {refused.value}\n")
+
+
+@pytest.mark.parametrize("code", ["x = (", "'''", "\0", "x: int = 1  # a (", "", "\\"])
+def test_odd_cells_in_a_notebooks_history_are_no_parameters(code: str):
+    values: dict = {}
+    exec(CELL, values)
+    assert chapters.in_range(["", CELL, code, "in_range"], values)["lam"] == 0.01
+
+
+def test_a_notebooks_values_are_of_the_annotated_types():
+    values: dict = {}
+    for code in (CELL, given := injected(steps="1e2", alphas="[0, 1]", lam="2", fast="yes")):
+        exec(code, values)
+    history = ["", CELL, "%matplotlib inline", given, "# Parameters of mine"]
+    found = chapters.in_range(history, values)
+    assert {k: found[k] for k in ("steps", "alphas", "lam", "side", "fast")} == {
+        "steps": 100, "alphas": [0, 1], "lam": 2, "side": "left", "fast": True,
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_plain_papermill_refuses_what_the_command_refuses(small: Path, tmp_path: Path):
+    chapter(small / "book", code="print('ran with', lam, alphas)")
+    notebooks.write(tmp_path, small)
+
+    def papermill(*words: str) -> tuple[subprocess.CompletedProcess, nbformat.NotebookNode]:
+        line = [sys.executable, "-m", "papermill", "toy.ipynb", "out.ipynb", "--no-progress-bar"]
+        ran = subprocess.run([*line, *words], cwd=tmp_path, capture_output=True, text=True)
+        return ran, nbformat.read(tmp_path / "out.ipynb", 4)
+
+    ran, notebook = papermill("-p", "lam", "-5")
+    said = [line for line in ran.stderr.splitlines() if line.strip()]
+    assert ran.returncode == 1 and said[-1].startswith("Refused: lam = -5 is not allowed: float,")
+    outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
+    assert [o.output_type for o in outputs] == ["error"] and len(outputs[0].traceback) == 1
+    ran, notebook = papermill("-p", "lam", "1e-3", "-p", "alphas", "[0.25, 1]")
+    assert ran.returncode == 0 and "ran with 0.001 [0.25, 1.0]" in str(notebook.cells[-1].outputs)
+
+
 # --- how commands end ------------------------------------------------------------------------------------------------
 
 
@@ -1583,6 +1647,27 @@ def test_two_runs_at_once_and_ctrl_c(small: Path):
     assert not list((small / "runs").iterdir()), (
         "nothing was written, so the numbers are free again"
     )
+
+
+@needs_proc
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(browser.find() is None, reason="needs a Chromium")
+def test_ctrl_c_ends_the_printing_of_the_book_and_its_browser(small: Path):
+    html = small / "_build" / "html"
+    (html / "book").mkdir(parents=True)
+    endless = "<script>window.MathJax = {}; while (true);</script>"
+    page = f'<html><head>{endless}</head><article class="bd-article"><h1>T</h1></article></html>'
+    (html / "book" / "toy.html").write_text(page)
+    files.save_json(html / book.STAMP, {"key": "0", "files": {}})
+    run = Watched(small, "pdf")
+    run.running("--headless")
+    time.sleep(1)
+    os.killpg(run.process.pid, signal.SIGINT)
+    status, error = run.ended()
+    assert status == 130 and error.count("\n") == 1 and error.startswith("unlearning: interrupted")
+    assert run.left(5) == [] and not list((small / "_build").glob("print-*"))
+    assert (html / "book" / "toy.html").read_text() == page and not (html / "book.pdf").exists()
 
 
 LONG = ("experiment", "--preset", "smoke", "--models", 400, "--method", "nothing", "--out")

@@ -334,6 +334,30 @@ def test_a_full_disk_and_a_diverging_training_keep_what_was_there(
     assert "not finite" in capsys.readouterr().err and margins_of(tmp_path) == kept
 
 
+def test_oracles_are_trained_only_where_a_score_needs_them(tmp_path: Path, capsys):
+    """--method nothing: the pretrained models alone; with --forget-set what doing nothing scores, in the same folder."""
+    words = "experiment", "--preset", "smoke", "--workers", "1", "--models", "3", "--out"
+
+    def roles(out: Path) -> set[str]:
+        margins = out / "margins"
+        return {p.parent.relative_to(margins).as_posix() for p in margins.rglob("*.npz")}
+
+    out, nothing = tmp_path / "run", ("--method", "nothing")
+    assert main([*words, str(out), *nothing, "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "pretrained" in told and "/oracle" not in told and "--forget-set adds them" in told
+    assert main([*words, str(out), *nothing]) == 0
+    assert roles(out) == {"pretrained"} and len(list((out / "weights").iterdir())) == 3
+    assert "records in" not in capsys.readouterr().out and not (out / "results.jsonl").exists()
+    before = margins_of(out)
+    assert main([*words, str(out), *nothing, "--forget-set", "random-5"]) == 0
+    assert roles(out) == {"pretrained", "random-5/oracle"}
+    assert before.items() <= margins_of(out).items(), "the same pretrained models"
+    assert [r["method"] for r in results.read(out / "results.jsonl")] == ["nothing"]
+    assert main([*words, str(tmp_path / "ga"), "--method", "nothing", "ga", "--dry-run"]) == 0
+    assert "random-5/oracle" in capsys.readouterr().out, "a score of ga needs them"
+
+
 def test_a_second_run_can_wait_for_the_first(tmp_path: Path):
     """wait=True: nothing is trained before the folder is free, then everything is."""
     tiny = replace(

@@ -1,10 +1,12 @@
 """The README's words that could go stale: the verdicts it lists, the commands it names, its length."""
 
+import json
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,19 @@ def test_the_reader_of_commands_sees_them():
     assert any(words[:1] == ["restore"] for _, words in found), "a command on two lines"
 
 
+def _for_cpu(pinned: str) -> str:
+    """What the Makefile makes of the pins for `make TORCH_INDEX=URL book`."""
+    words = ["make", "-n", "TORCH_INDEX=https://example.org/cpu", "-W", "pyproject.toml"]
+    recipe = subprocess.run(
+        [*words, ".venv/installed"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert "--extra-index-url https://example.org/cpu -r .venv/requirements.txt" in recipe
+    command = re.search(r"sed -E '([^']+)'", recipe)[0]
+    return subprocess.run(
+        ["bash", "-c", command], input=pinned, capture_output=True, text=True, check=True
+    ).stdout
+
+
 def test_every_road_to_an_environment_names_versions_that_are_tried():
     """CI's matrix holds the oldest Python that the package allows and the one that conda brings."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -98,19 +113,56 @@ def test_every_road_to_an_environment_names_versions_that_are_tried():
     assert conda[0].removeprefix("python=") in versions
     assert conda[-1] == {"pip": ["-r requirements.txt", "-e ."]}
     pinned = (ROOT / "requirements.txt").read_text()
-    cpu = subprocess.run(
-        ["make", "-n", "TORCH_INDEX=https://example.org/cpu", "-W", "pyproject.toml", ".venv/installed"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    recipe = re.search(r"sed -E '([^']+)'", cpu)[0]
-    left = subprocess.run(
-        ["bash", "-c", f"{recipe}"], input=pinned, capture_output=True, text=True, check=True
-    ).stdout
+    left = _for_cpu(pinned)
     assert re.findall(r"^(?:torch|torchvision)==.*", left, re.M) == [
         f"{line}+cpu" for line in re.findall(r"^(?:torch|torchvision)==\S+", pinned, re.M)
     ]
-    assert not re.search(r"^(nvidia|cuda|triton)", left, re.M) and "--extra-index-url" in cpu
+    assert not re.search(r"^(nvidia|cuda|triton)", left, re.M)
     assert len(left.splitlines()) > 100, "and nothing else is left out"
+
+
+def test_pip_takes_the_cpu_wheels_from_an_index_that_has_them(tmp_path: Path):
+    """pip itself, before a main index whose torch is the CUDA one and a second index as PyTorch's is laid out."""
+
+    def served(index: str, name: str, version: str) -> str:
+        wheel = f"{name}-{version}-py3-none-any.whl"
+        (tmp_path / index / name).mkdir(parents=True)
+        with zipfile.ZipFile(tmp_path / index / name / wheel, "w") as file:
+            told, info = f"Name: {name}\nVersion: {version}\n", f"{name}-{version}.dist-info"
+            file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\n{told}")
+            file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+            file.writestr(f"{info}/RECORD", "")
+        link = f'<a href="{wheel.replace("+", "%2B")}">{wheel}</a>'
+        (tmp_path / index / name / "index.html").write_text(f"<!DOCTYPE html><body>{link}</body>")
+        return (tmp_path / index).as_uri()
+
+    pinned = (ROOT / "requirements.txt").read_text()
+    pins = dict(re.findall(r"^(torch|torchvision)==([^\s;]+)", pinned, re.M))
+    assert set(pins) == {"torch", "torchvision"}
+    for name, version in pins.items():
+        main, cpu = served("main", name, version), served("cpu", name, f"{version}+cpu")
+    asked = [line for line in _for_cpu(pinned).splitlines() if line.startswith("torch")]
+    (tmp_path / "asked.txt").write_text("\n".join(asked))
+    words = [
+        "install",
+        "--dry-run",
+        "--ignore-installed",
+        "--quiet",
+        "--report",
+        "-",
+        "--no-cache-dir",
+    ]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pip", "--isolated", *words, "--index-url", main,
+         "--extra-index-url", cpu, "-r", str(tmp_path / "asked.txt")],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    chosen = {p["metadata"]["name"]: p for p in json.loads(ran.stdout)["install"]}
+    assert {name: p["metadata"]["version"] for name, p in chosen.items()} == {
+        name: f"{version}+cpu" for name, version in pins.items()
+    }
+    assert all(p["download_info"]["url"].startswith(cpu) for p in chosen.values())
 
 
 def test_one_screen():

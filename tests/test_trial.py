@@ -11,7 +11,7 @@ import torch
 
 from unlearning import datasets
 from unlearning.__main__ import main
-from unlearning.errors import Refused
+from unlearning.errors import Failed, Refused
 from unlearning.estimators import oq5
 from unlearning.experiment import layout, packing, presets, runner, starts
 from unlearning.files import ROOT
@@ -114,6 +114,9 @@ def test_a_method_of_ones_own_stands_among_the_recorded_ones(run, tmp_path: Path
         ("ga", {"models": 9}, "give 4 to 4"),
         ("ga", {"epochs": (0, 1)}, "ascending whole numbers"),
         ("ga", {"lr": (-1.0,)}, "must be >= 0"),
+        ("ga", {"lr": (float("nan"),)}, "lr nan; give a finite number"),
+        ("ga", {"lr": (float("inf"),)}, "lr inf; give a finite number"),
+        ("nothing", {}, "unknown method 'nothing'"),
         ("nowhere.py:f", {}, "nowhere.py"),
     ],
 )
@@ -145,6 +148,80 @@ def test_a_foreign_record_cannot_be_submitted(run, tmp_path: Path, monkeypatch: 
     for wrong in ({"sources": {"models": "0", "oracles": "0"}}, {"preset": "smoke"}):
         with pytest.raises(Refused, match="try it again"):
             trial.checked(record | wrong)
+
+
+def test_submitting_twice_adds_nothing_and_other_records_are_left_alone(
+    run, tmp_path: Path, monkeypatch
+):
+    found = [r | {"seconds_retrain": 1.0} for r in tried(run, "ga", tmp_path / "try")]
+    packed = packing.read(str(run[0] / "packs" / "smoke" / "random-5.npz"))
+    monkeypatch.setattr(packing, "read", lambda name: packed)
+    monkeypatch.setattr(trial, "starts_of", lambda preset: run[0] / "models.npz")
+    file = tmp_path / "community" / "me.jsonl"
+    with pytest.raises(Refused, match="try it again"):
+        trial.submit([*found, found[0] | {"preset": "smoke", "models": 3}], file)
+    with pytest.raises(Refused, match="numbers that are not finite"):
+        trial.submit([*found[:2], found[2] | {"seconds": float("nan")}], file)
+    assert not file.exists(), "all or none"
+    assert trial.submit(found, file) == 3 and trial.submit(found, file) == 0
+    assert len(file.read_text().splitlines()) == 3
+    own = shutil.copy(run[0] / "results.jsonl", tmp_path / "mine.jsonl")
+    before = Path(own).read_bytes()
+    with pytest.raises(Refused, match="holds records of smoke; give a file of trials"):
+        trial.submit(found, Path(own))
+    assert main(["try", "ga", "--submit", str(own)]) == 2, "before anything runs"
+    assert Path(own).read_bytes() == before
+
+
+def test_a_trial_never_scores_other_models_than_its_record_names(run, tmp_path: Path):
+    out = tmp_path / "try"
+    first = tried(run, "ga", out, epochs=(1,))
+    context = layout.open_context(replace(BASE, name="smoke-try"), out, None, "cpu")
+    model = layout.load_weights(context, 1, context.build())
+    state = {k: v + 1 if v.is_floating_point() else v for k, v in model.state_dict().items()}
+    layout.save_weights(context, 1, state)
+    with pytest.raises(Refused, match="its model 1 is not that of .*choose a new --out folder"):
+        tried(run, "ga", out, epochs=(2,))
+    (out / "weights" / "0001.pt").unlink()
+    margins = next((out / "margins").rglob("ga*/*.npz"))
+    margins.write_bytes(margins.read_bytes()[:-100])
+    lines: list[str] = []
+    again = tried(run, "ga", out, epochs=(1,), report=lines.append)
+    assert [r["groups"] for r in again] == [r["groups"] for r in first]
+    assert "set aside" in lines[0] and margins.with_name(f"{margins.name}.damaged").exists()
+
+
+ODD = """
+import os, sys
+def boom(model, forget, retain, config):
+    raise RuntimeError("line one\\nline two")
+    yield 1, model
+def silent(model, forget, retain, config):
+    return iter(())
+def other(model, forget, retain, config):
+    yield 7, model
+def nothing_at_all(model, forget, retain, config):
+    return None
+def words(model, forget, retain, config):
+    yield "one", "model"
+def bye(model, forget, retain, config):
+    sys.exit(0)
+    yield 1, model
+def late(model, forget, retain, config):
+    for epoch in (*config.epochs, 9):
+        yield epoch, model
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["boom", "silent", "other", "nothing_at_all", "words", "bye", "late"]
+)
+def test_a_method_that_does_something_else_fails_on_one_line(run, tmp_path: Path, name: str):
+    (tmp_path / "odd.py").write_text(ODD)
+    with pytest.raises(Failed) as failed:
+        tried(run, f"{tmp_path}/odd.py:{name}", tmp_path / "try", epochs=(1,))
+    assert name in str(failed.value) and len(str(failed.value).splitlines()) == 1
+    assert not list((tmp_path / "try" / "margins").rglob(f"*{name}*/*.npz"))
 
 
 @pytest.mark.slow

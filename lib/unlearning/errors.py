@@ -7,11 +7,18 @@ defect and keeps its traceback.
 import shutil
 
 
-class Refused(ValueError):
+class _ForPeople(Exception):
+    """In a notebook its text alone is shown, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:  # IPython asks for it
+        return [f"{type(self).__name__}: {one_line(self)}"]
+
+
+class Refused(_ForPeople, ValueError):
     """A request that cannot be met as stated; nothing was done. The command's exit status is 2."""
 
 
-class Failed(RuntimeError):
+class Failed(_ForPeople, RuntimeError):
     """Work that could not be finished; what was recorded before stays. The command's exit status is 1."""
 
 

@@ -1,5 +1,6 @@
 """The headless browser that prints and draws: any Chromium or Chrome of this machine."""
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ ADVICE = (
     "install one (Debian: apt-get install chromium; macOS: brew install --cask chromium), set CHROMIUM to its path, "
     "or run .venv/bin/playwright install chromium"
 )
+
+# Ctrl-C ends playwright's driver, too; what asyncio then says of it is no news to anybody.
+logging.getLogger("asyncio").addHandler(logging.NullHandler())
 
 
 def find() -> str | None:

@@ -13,6 +13,8 @@ import io
 import re
 import tokenize
 import warnings
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import jupytext
@@ -98,17 +100,33 @@ def parsed(code: str, where: str) -> ast.Module:
 def parameters(source: Path) -> list[Parameter]:
     """The parameters of a chapter, in order. Raises Refused when its parameters cell breaks the rules above."""
     cells = [c for c in read(source).cells if "parameters" in c.metadata.get("tags", [])]
-    code = cells[0].source
-    tree = parsed(code, source.name)
+    found = declared(cells[0].source, source.name)
+    for parameter in found:
+        try:
+            same = coerce(parameter, parameter.default) == parameter.default
+        except Refused as error:
+            told = f"{source.name}: the default is outside its own range or type: {error}"
+            raise Refused(told) from None
+        if not same:
+            told = f"the default {parameter.default!r} of {parameter.name} is not {parameter.type}"
+            raise Refused(f"{source.name}: {told}")
+    return found
+
+
+def declared(code: str, where: str) -> list[Parameter]:
+    """The parameters that a parameters cell declares, in order. Raises Refused for a line that breaks the rules above."""
     comments = {
         token.start[0]: token.string.lstrip("# ")
         for token in tokenize.generate_tokens(io.StringIO(code).readline)
         if token.type == tokenize.COMMENT
     }
-    found = [_declared(node, comments.get(node.end_lineno, ""), source.name) for node in tree.body]
+    found = [
+        _declared(node, comments.get(node.end_lineno, ""), where)
+        for node in parsed(code, where).body
+    ]
     names = [parameter.name for parameter in found]
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        raise Refused(f"{source.name}: {', '.join(twice)} stands twice in the parameters cell")
+        raise Refused(f"{where}: {', '.join(twice)} stands twice in the parameters cell")
     return found
 
 
@@ -138,13 +156,7 @@ def _declared(node: ast.stmt, comment: str, where: str) -> Parameter:
     meaning = comment[: found.start()].strip() if found else comment.strip()
     if not meaning:
         raise Refused(f"{where}: {node.target.id} has no comment: give its meaning, unit and range")
-    parameter = Parameter(node.target.id, kind, default, meaning, low, high, choices)
-    try:
-        if coerce(parameter, default) == default:
-            return parameter
-    except Refused as error:
-        raise Refused(f"{where}: the default is outside its own range or type: {error}") from None
-    raise Refused(f"{where}: the default {default!r} of {parameter.name} is not {kind}")
+    return Parameter(node.target.id, kind, default, meaning, low, high, choices)
 
 
 def _range(found: re.Match, where: str) -> tuple[float, float]:
@@ -183,3 +195,25 @@ def named(name: str, known: list[Parameter], chapter: str) -> Parameter:
 def defaults(name: str, root: Path = ROOT) -> dict[str, object]:
     """All parameters of a chapter with their defaults."""
     return {p.name: p.default for p in parameters(path_of(name, root))}
+
+
+def in_range(history: list[str], values: Mapping[str, object]) -> dict[str, object]:
+    """A notebook's parameters as their types, for a cell below them: history is IPython's `In`, values its globals().
+
+    The ranges are those in the comments of the parameters cell that ran last. Raises Refused as `overrides` does, for a
+    name that papermill injected and the cell does not have, too; and when no parameters cell ran.
+    """
+    where = "the parameters cell"
+    for at in reversed(range(len(history))):
+        with suppress(Refused, tokenize.TokenError):
+            known = declared(history[at], where)
+            if known and all(parameter.name in values for parameter in known):
+                break
+    else:
+        raise Refused("run the parameters cell first: name: type = value  # meaning [low, high]")
+    for code in history[at + 1 :]:
+        if code.startswith("# Parameters\n"):  # papermill's own cell
+            for node in ast.walk(parsed(code, "the injected parameters")):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    named(node.id, known, where)
+    return {parameter.name: coerce(parameter, values[parameter.name]) for parameter in known}

@@ -1,5 +1,6 @@
 """`unlearning notebooks [DIR]`: every chapter as a notebook without outputs, for papermill or Jupyter.
 
+A cell below the parameters refuses values outside their ranges, as `unlearning run` does.
 The folder is a place to work in: a notebook that somebody changed or ran there is kept, and named.
 """
 
@@ -12,7 +13,7 @@ from nbformat import NotebookNode
 
 from unlearning import files
 from unlearning.build import chapters
-from unlearning.build.render import save
+from unlearning.build.render import save, with_ranges
 from unlearning.files import ROOT, Damaged
 
 
@@ -24,7 +25,8 @@ def write(folder: Path, root: Path = ROOT) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for name in chapters.in_toc(root):
-        notebook, path = chapters.read(chapters.path_of(name, root)), folder / f"{name}.ipynb"
+        notebook = with_ranges(chapters.read(chapters.path_of(name, root)))
+        path = folder / f"{name}.ipynb"
         notebook.metadata["unlearning"] = {files.SHA: _digest(notebook)}
         if not path.exists() or _is_untouched(path):
             save(notebook, path)

@@ -46,7 +46,7 @@ def stage(executed: dict[str, NotebookNode], root: Path, folder: Path, strict: b
     source = address(config, root)
     for name, notebook in executed.items():
         notebook = figure_files.with_data(name, glance.with_reading(notebook), folder / "book")
-        save(with_setup(notebook, source), folder / "book" / f"{name}.ipynb")
+        save(with_setup(with_ranges(notebook), source), folder / "book" / f"{name}.ipynb")
     return folder
 
 
@@ -160,6 +160,24 @@ def with_setup(notebook: NotebookNode, source: str) -> NotebookNode:
     )
     cell = nbformat.v4.new_code_cell(code, metadata={"tags": ["remove-cell"]}, id="setup")
     return nbformat.from_dict({**notebook, "cells": [cell, *notebook.cells]})
+
+
+def with_ranges(notebook: NotebookNode) -> NotebookNode:
+    """The notebook with a cell below its parameters, and those that were injected, that refuses what `run` refuses.
+
+    It is not rendered on the page; papermill and Jupyter run it before anything is computed.
+    """
+    tags = [set(cell.metadata.get("tags", [])) for cell in notebook.cells]
+    at = max(i for i, own in enumerate(tags) if own & {"parameters", "injected-parameters"}) + 1
+    code = (
+        "# values outside the ranges above are refused, as by `unlearning run`\n"
+        "from unlearning.build.chapters import in_range\n\n"
+        "globals().update(in_range(In, globals()))"
+    )
+    cell = nbformat.v4.new_code_cell(code, metadata={"tags": ["remove-cell"]}, id="ranges")
+    return nbformat.from_dict(
+        {**notebook, "cells": [*notebook.cells[:at], cell, *notebook.cells[at:]]}
+    )
 
 
 def without_links(notebook: NotebookNode, absent: set[str]) -> NotebookNode:

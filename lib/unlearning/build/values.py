@@ -78,9 +78,10 @@ def _element(parameter: Parameter, kind: str, value: object) -> object:
 
 
 def _refusal(parameter: Parameter, value: object, wanted: str) -> Refused:
+    usual = "" if _shown(value) == _shown(parameter.default) else f"; default {parameter.default!r}"
     return Refused(
         f"{parameter.name} = {_shown(value)} is not allowed: {parameter.type}, {wanted} ({parameter.meaning}; "
-        f"allowed: {parameter.allowed}; default {parameter.default!r})"
+        f"allowed: {parameter.allowed}{usual})"
     )
 
 

@@ -324,7 +324,8 @@ def main(arguments: argparse.Namespace) -> int:
     """Exit status 0: merged, or forget sets chosen for the shards to go on with; refusals are raised."""
     records, chosen = merge(arguments.folders, arguments.out, arguments.data)
     if records or not chosen:
-        print(f"{len(records)} records in {arguments.out / 'results.jsonl'}")
+        told = f"{len(records)} records in {arguments.out / 'results.jsonl'}"
+        print(told if records else runner.ALONE)
     if chosen:
         print(
             f"chosen by all pretrained models and written to every shard: {', '.join(chosen)}. Run the shards again with "

@@ -484,7 +484,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replace",
         action="store_true",
-        help="overwrite packs that hold other models, or more of them",
+        help="overwrite packs that hold other models, or more of them; and a file of --weights",
     )
     parser.add_argument(
         "--data",
@@ -496,9 +496,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Exit status 0; refusals and errors of the disk are raised."""
     run = Path(arguments.run)
-    if arguments.weights:
+    if arguments.weights is not None:
         if not (arguments.out or "").endswith(".npz"):
             raise Refused("--weights: give --out FILE.npz, the file that the models go into")
+        if Path(arguments.out).exists() and not arguments.replace:
+            raise Refused(
+                f"{arguments.out} is there: trials may rest on its models; choose another name, or add --replace"
+            )
         starts.write(_open_run(run, arguments.data), Path(arguments.out), arguments.weights)
         print(
             f"{arguments.out}  {Path(arguments.out).stat().st_size / 1e6:.3f} MB  {arguments.weights} models"

@@ -2,6 +2,7 @@
 
     unlearning experiment --preset laptop --out runs/laptop --dry-run
     unlearning experiment --preset laptop --out runs/laptop --time-budget 3600
+    unlearning experiment --preset laptop --method nothing       the pretrained models alone
     unlearning experiment --preset laptop --shard 3/8            one of a job array's; see `experiment.shards`
 
 What a unit found is on the disk before the next one starts there, so a killed run is simply started again."""
@@ -9,7 +10,7 @@ What a unit found is on the disk before the next one starts there, so a killed r
 import argparse
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,8 @@ from unlearning.methods import Config
 # --- running the plan ------------------------------------------------------------------------------------------------
 
 
+# what a run says that was asked for no forget set
+ALONE = "the pretrained models alone: no forget set was asked for, so no oracle and no record; --forget-set adds them"
 # where units are done: a context manager with count, submit(unit) -> future, result(future) -> seconds
 BACKENDS: dict[str, Callable] = {"local": Workers}
 
@@ -232,7 +235,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="M",
         help=f"only these of the preset's configurations: {', '.join([*methods.METHODS, 'retrain'])}; or one of your "
-        "own: path/to/file.py:function",
+        "own: path/to/file.py:function. `nothing` alone trains the pretrained models and no oracle, unless "
+        "--forget-set names the sets on which doing nothing is to be scored",
     )
     add(
         "--lr",
@@ -285,6 +289,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.time_budget is not None and not 0 <= arguments.time_budget < math.inf:
         raise Refused(f"a time budget of {arguments.time_budget} s: give a number from 0")
     p = chosen(arguments)
+    alone = not any(stage.forget_sets for stage in staged(p).values())
     shard = shards.parsed(arguments.shard, p) if arguments.shard else None
     part = f"-{shard[0]}-of-{shard[1]}" if shard else ""
     seed = f"-seed{p.seed}" if p.seed else ""
@@ -298,6 +303,7 @@ def main(arguments: argparse.Namespace) -> int:
         layout.check_forget_sets(list(stages.values()))
         for name, stage in stages.items():
             print(f"stage {name}\n" * bool(name) + plan.describe(stage, workers))
+        print(f"{ALONE}\n" * alone, end="")
         return 0
     try:
         records = run(
@@ -316,8 +322,9 @@ def main(arguments: argparse.Namespace) -> int:
         print(
             f"shard {arguments.shard} in {out}; records: unlearning merge --from ALL SHARDS --out DIR"
         )
-    else:
+    elif not alone:
         print(f"{len(records)} records in {out / 'results.jsonl'}")
+    print(f"{ALONE}\n" * alone, end="")
     return 0
 
 
@@ -345,6 +352,8 @@ def chosen(arguments: argparse.Namespace) -> Preset:
             configs=tuple(c for c in p.configs if c.method in known) + _own_configs(p, arguments),
             retrain_epochs=p.retrain_epochs if "retrain" in known else (),
         )
+        if set(arguments.method) == {"nothing"} and not arguments.forget_set:
+            p = replace(p, forget_sets=())  # no score is asked for, so no oracle is needed
     elif arguments.lr or arguments.epochs:
         raise Refused(
             "--lr and --epochs are for a method of your own: give --method path/to/file.py:function"
@@ -362,7 +371,15 @@ def _own_configs(p: Preset, arguments: argparse.Namespace) -> tuple[Config, ...]
     out = Path(arguments.out or f"runs/{p.name}")
     epochs = tuple(sorted(set(arguments.epochs or [1])))
     names = [layout.keep_method(spec, out) for spec in specs]
-    return tuple(Config(name, lr, epochs) for name in names for lr in arguments.lr or [0.01])
+    return tuple(Config(name, lr, epochs) for name in names for lr in rates(arguments.lr or [0.01]))
+
+
+def rates(given: Sequence[float]) -> list[float]:
+    """The step sizes, each once; Refused for one that is not finite."""
+    for rate in given:
+        if not math.isfinite(rate):
+            raise Refused(f"lr {rate}; give a finite number from 0")
+    return list(dict.fromkeys(given))
 
 
 def _with_stages(p: Preset, arguments: argparse.Namespace) -> Preset:

@@ -9,6 +9,7 @@ margins are computed again, and the restored run is a run of these models.
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -47,9 +48,11 @@ def read(path: Path) -> tuple[dict, list[dict[str, torch.Tensor]]]:
     arrays = files.load(path)
     try:
         meta = json.loads(str(arrays.pop("meta")))
-        models = meta["models"]
+        models, _ = meta["models"], (meta["run"]["name"], meta["run"]["recipe"])
         weights = {k: v for k, v in arrays.items() if k != files.SHA}
         if not weights or {len(v) for v in weights.values()} != {models}:
+            raise ValueError
+        if not all(v.dtype.kind in "fi" and np.isfinite(v).all() for v in weights.values()):
             raise ValueError
     except (KeyError, ValueError, TypeError):
         raise Refused(f"{path}: holds no models that `unlearning pack --weights` wrote") from None
@@ -61,11 +64,16 @@ def read(path: Path) -> tuple[dict, list[dict[str, torch.Tensor]]]:
     return meta, states
 
 
-def restore(path: Path, out: Path, root: str | None = None) -> int:
+def restore(
+    path: Path,
+    out: Path,
+    root: str | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> int:
     """Enter the models of `path` into a run's folder, scored on all points; returns how many were new.
 
     A new folder becomes a run of the file's own preset; a used one must be of the same kind. Models that are there
-    already stay as they are.
+    already stay as they are. report: called with one line per model.
     """
     meta, states = read(path)
     told = meta["run"]
@@ -74,7 +82,12 @@ def restore(path: Path, out: Path, root: str | None = None) -> int:
         for f in fields(Preset)
         if f.name in told and f.name not in ("name", "recipe")
     }
-    p = replace(preset(told["name"]), **own, recipe=Recipe(**told["recipe"]))
+    try:
+        p = replace(preset(told["name"]), **own, recipe=Recipe(**told["recipe"]))
+    except TypeError:
+        raise Refused(
+            f"{path}: models of a run that this code does not know; go back to its code"
+        ) from None
     new = 0
     with files.only_one(out):
         context = layout.open_context(p, out, root, "cpu")
@@ -89,7 +102,10 @@ def restore(path: Path, out: Path, root: str | None = None) -> int:
             if i in have:
                 continue
             model = context.build()
-            model.load_state_dict(state)
+            try:
+                model.load_state_dict(state)
+            except RuntimeError:
+                raise Refused(f"{path}: its models are no {p.network} of width {p.width}") from None
             margins, hits = training.score(model, data, images, labels)
             digest = layout.save_weights(context, i, model.state_dict())
             arrays = {
@@ -107,6 +123,7 @@ def restore(path: Path, out: Path, root: str | None = None) -> int:
                 restored=np.array(path.name),
             )
             new += 1
+            report(f"model {i} of {len(states)} restored")
     return new
 
 
@@ -137,7 +154,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Exit status 0; refusals are raised."""
-    print(
-        f"{restore(arguments.file, arguments.out, arguments.data)} models restored to {arguments.out}"
+    new = restore(
+        arguments.file, arguments.out, arguments.data, lambda line: print(line, flush=True)
     )
+    print(f"{new} models restored to {arguments.out}")
     return 0

@@ -1,14 +1,17 @@
 """One unit of work done: models trained or unlearned, scored, and their margins written."""
 
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from unlearning import files, methods, stack, training
 from unlearning.datasets import Data
+from unlearning.errors import Failed, Refused, one_line, short
 from unlearning.experiment import layout, provenance
 from unlearning.experiment.layout import Context
 from unlearning.experiment.plan import Unit
@@ -82,7 +85,7 @@ def _unlearn(unit: Unit, context: Context) -> dict[str, np.ndarray]:
     clock, margins, hits, seconds, used = _clock(context.device), [], [], [], 0.0
     retain = np.setdiff1d(np.arange(len(data.labels)), forget)
     start = clock()
-    for _, now in methods.run(model, points_of(data, forget), points_of(data, retain), unit.config):
+    for now in _steps(model, points_of(data, forget), points_of(data, retain), unit.config):
         used += clock() - start  # scoring is no part of a method's time
         phi, right = training.score(now, data, images, labels, max(1, 1024 // unit.models))
         margins.append(phi), hits.append(right), seconds.append(used), visited.append(visits.points)
@@ -95,6 +98,40 @@ def _unlearn(unit: Unit, context: Context) -> dict[str, np.ndarray]:
         "epochs": np.array(unit.config.epochs),
         "method_code": np.array(_method_code(unit.config.method)),
     }
+
+
+def _steps(
+    model: torch.nn.Module, forget: methods.Points, retain: methods.Points, config: methods.Config
+) -> Iterator[torch.nn.Module]:
+    """A method's model after each epoch that is asked for. Raises Failed when one of somebody's own does anything else.
+
+    What its code raises is told on one line, with the line of its file.
+    """
+    own = methods.METHODS[config.method].passes is None
+    name, steps = config.method.partition("@")[0], iter(())
+    for epoch in (*config.epochs, None):
+        try:
+            if epoch == config.epochs[0]:
+                steps = iter(methods.run(model, forget, retain, config))
+            told = next(steps, None)
+            at, now = (None, None) if told is None else told
+        except (Exception, SystemExit) as error:
+            if not own or isinstance(error, (Refused, Failed, MemoryError, torch.OutOfMemoryError)):
+                raise
+            frames = traceback.extract_tb(error.__traceback__)
+            lines = [f.lineno for f in frames if Path(f.filename).stem == config.method]
+            where = f", line {lines[-1]}" if lines else ""
+            raise Failed(
+                f"method {name}{where}: {type(error).__name__}: {one_line(error)}"
+            ) from None
+        if at != epoch or not (epoch is None or isinstance(now, torch.nn.Module)):
+            raise Failed(
+                f"method {name}: hands out {short((at, type(now).__name__), 100) if told else 'nothing more'} where "
+                f"{'nothing more' if epoch is None else f'({epoch}, the model)'} is due: yield (epoch, model) after epochs "
+                f"{', '.join(map(str, config.epochs))}"
+            )
+        if epoch is not None:
+            yield now
 
 
 def _method_code(name: str) -> str:

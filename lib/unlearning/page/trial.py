@@ -11,6 +11,7 @@ weights are rounded to float16: their own scores are computed with the method's.
 
 import argparse
 import hashlib
+import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -57,7 +58,8 @@ def prepare(base: Preset, pack: Pack, models: int, configs: tuple[Config, ...], 
             start: Path) -> Context:  # fmt: skip
     """A folder in which the methods can run: the first `models` pretrained models of `start` and the pack's points.
 
-    Refused where there are fewer models, or where the data here give other points than the pack's.
+    Refused where there are fewer models, where the data here give other points than the pack's, and where the folder
+    holds other models.
     """
     _, states = starts.read(start)
     most = min(len(states), len(pack.oracle))
@@ -78,6 +80,9 @@ def prepare(base: Preset, pack: Pack, models: int, configs: tuple[Config, ...], 
     for i, state in enumerate(states[:models]):
         if not (out / "weights" / f"{i:04d}.pt").exists():
             layout.save_weights(context, i, state)
+        held = layout.load_weights(context, i, context.build()).state_dict()
+        if any(not torch.equal(value, state[key]) for key, value in held.items()):
+            raise Refused(f"{out}: its model {i} is not that of {start}; choose a new --out folder")
     return context
 
 
@@ -195,6 +200,33 @@ def checked(record: dict) -> dict:
     return record
 
 
+def submitted(path: Path) -> set[str]:
+    """Identities of the records in a file of submitted trials; Refused for a file that holds anything else."""
+    records = results.read(path)
+    if other := sorted(
+        {str(r["preset"]) for r in records if not str(r["preset"]).endswith(SUFFIX)}
+    ):
+        raise Refused(
+            f"--submit {path}: holds records of {', '.join(other)}; give a file of trials, or a new one"
+        )
+    return {results.identity(r) for r in records}
+
+
+def submit(found: list[dict], path: Path) -> int:
+    """Adds the records that are not in the file yet, all or none of which others may see; returns how many."""
+    there = submitted(path)
+    new = [checked(record) for record in found if results.identity(record) not in there]
+    try:
+        json.dumps(new, allow_nan=False)
+    except ValueError:
+        raise Refused(
+            f"a record of {new[-1]['method']} has numbers that are not finite: nothing to compare"
+        ) from None
+    for record in new:
+        results.append(path, record)
+    return len(new)
+
+
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
@@ -255,6 +287,8 @@ def main(arguments: argparse.Namespace) -> int:
     """Exit status 0; refusals are raised before anything runs."""
     if arguments.submit and arguments.submit.suffix != ".jsonl":
         raise Refused(f"--submit {arguments.submit}: give a file named NAME.jsonl")
+    if arguments.submit:
+        submitted(arguments.submit)
     found = trial(
         DESK,
         arguments.method,
@@ -272,9 +306,8 @@ def main(arguments: argparse.Namespace) -> int:
     recorded = evidence.load(DESK.name)
     print("\n".join(told(frame, recorded[recorded.forget_set == arguments.forget_set])))
     if arguments.submit:
-        for record in found:
-            results.append(arguments.submit, checked(record))
-        print(f"{len(found)} records added to {arguments.submit}")
+        new = submit(found, arguments.submit)
+        print(f"{new} records added to {arguments.submit}, {len(found) - new} were there already")
     return 0
 
 
@@ -298,9 +331,10 @@ def trial(
 
     start, pack: other files than those that come with the repository (for tests). Raises Refused as the command does.
     """
-    if ":" not in method and method not in METHODS:
+    known = [name for name in METHODS if name != "nothing"]  # doing nothing is scored with each
+    if ":" not in method and method not in known:
         raise Refused(
-            f"unknown method {method!r}; choose from {', '.join(METHODS)}, or give path/to/file.py:function"
+            f"unknown method {method!r}; choose from {', '.join(known)}, or give path/to/file.py:function"
         )
     packed, start = packing.read(pack or f"{base.name}/{forget_set}"), start or starts_of(base.name)
     if packed.oracle_hits is None:
@@ -314,13 +348,15 @@ def trial(
         )
     name = layout.keep_method(method, out) if ":" in method else method
     kept = tuple(sorted(set(epochs)))
-    own = tuple(Config(name, rate, kept, ascent_epochs=ascent_epochs) for rate in dict.fromkeys(lr))
+    own = tuple(Config(name, rate, kept, ascent_epochs=ascent_epochs) for rate in runner.rates(lr))
     configs = (Config("nothing"), *map(methods.checked, own))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with files.only_one(out):
             context = prepare(base, packed, models, configs, out, root, start)
+            for line in layout.set_aside_damaged(context):
+                report(line)
             work(context, workers, report)
     finally:
         torch.set_num_threads(threads)
