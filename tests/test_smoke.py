@@ -19,8 +19,8 @@ from unlearning.files import ROOT
 
 SMOKE = yaml.safe_load(Path(__file__).with_name("smoke.yml").read_text())
 
-# One of each kind: first page; theory; ensembles trained in the page; a scale without records; verdicts; a reader's method.
-KINDS = ("home", "one_dimension", "live", "illusion", "verdicts", "own_method")
+# One of each kind: first page; theory; scores; ensembles trained in the page; a scale without records; verdicts.
+KINDS = ("home", "one_dimension", "klom", "live", "illusion", "verdicts")
 
 # The command of this clone, whose kernels find the package in the folder that is the first word, and not here.
 COMMAND = """
