@@ -7,7 +7,7 @@ TORCH_INDEX ?=
 # pip's own settings; a shared cache is fine, a user's site packages are not
 export PYTHONNOUSERSITE := 1
 
-.PHONY: book pdf doctor quick test bench notebooks lab assignment grade picture lock clean
+.PHONY: book pdf doctor quick test test-long bench notebooks lab assignment grade picture lock clean
 
 book: .venv/installed ## execute what changed and render to _build/html
 	@$(BIN)/unlearning build
@@ -28,10 +28,13 @@ quick: .venv/installed ## the fast tests, under a minute: no browser, no book, n
 	@$(BIN)/python -m pytest -m "not slow and not browser and not hostile" -k "not glued" \
 	  $(foreach name,$(APART) $(TRAIN),--ignore tests/test_$(name).py)
 
-test: .venv/installed ## the whole test suite, two processes at a time; browser tests need any Chromium
+test: .venv/installed ## at least one case of all that is tested, two processes at a time; browser tests need any Chromium
 	@{ printf 'tests/test_%s.py\n' $(APART); \
 	  ls tests/test_*.py | grep -vE '_($(subst $() ,|,$(APART)))\.py$$' | xargs -n 24; } \
-	  | xargs -L 1 -P 2 $(BIN)/python -m pytest -n 0
+	  | xargs -L 1 -P 2 $(BIN)/python -m pytest -n 0 -m "not long"
+
+test-long: .venv/installed ## the rest: more cases of the same kinds, among them the other chapters by the real runner
+	@$(BIN)/python -m pytest -m long $$(grep -lF mark.long tests/test_*.py)
 
 bench: .venv/installed ## speed as side-by-side ratios, one JSON line per figure
 	@for file in bench/*.py; do $(BIN)/python $$file || exit 1; done

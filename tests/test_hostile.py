@@ -1500,9 +1500,9 @@ ENDS = [
     ("while True:\n    pass", "not finished after 2 s; --timeout gives it more"),
     ("raise ValueError('a\\n' + 'b' * 100_000)", "ValueError: a bbb"),
     ("print('\\x1b[31m'); raise KeyError('\\x1b[31m')", "KeyError"),
-    ("import input_that_is_not_there", "ModuleNotFoundError"),
+    pytest.param("import input_that_is_not_there", "ModuleNotFoundError", marks=pytest.mark.long),
     ("input()", "StdinNotImplementedError"),
-    ("import sys\nsys.exit(3)", "SystemExit: 3"),
+    pytest.param("import sys\nsys.exit(3)", "SystemExit: 3", marks=pytest.mark.long),
     ("import sys\nsys.exit(0)", "SystemExit: 0"),
 ]
 

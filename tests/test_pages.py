@@ -70,6 +70,7 @@ def test_page(opened, book, name):
         ), "executed"
     fits_a_phone(page)
     page.set_viewport_size({"width": 1280, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
     move_sliders(page)
     foreign = [url for url in requests if not url.startswith(("file:", "data:", "blob:"))]
     assert not foreign and not complaints
@@ -113,7 +114,10 @@ TOUCHED = (
 )
 
 
-@pytest.mark.parametrize("name", ["home", "toy_minima", "verdicts"])  # a question, sliders, tables
+KINDS = ("home", "toy_minima", "verdicts")  # a question, sliders, tables
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_a_finger_hits_what_it_aims_at_and_sees_where_a_table_goes_on(book, chromium, name):
     context = chromium.new_context(
         viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
@@ -151,7 +155,10 @@ def test_some_pages_have_sliders(book):
     assert sum('class="panels frames"' in page.read_text() for page in book.glob("*.html")) >= 3
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in KINDS else [pytest.mark.long]) for name in CHAPTERS],
+)
 def test_page_opened_wide_and_dark(opened, name):
     page, requests, complaints = opened(name, width=1280, theme="dark")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"

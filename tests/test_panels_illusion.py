@@ -129,5 +129,8 @@ def test_without_records_everything_says_so():
         assert "not run" in texts(pictures[0])[0]
     for table in (panels.window(NONE, ""), panels.beside(NONE, ""), panels.ruled(NONE, "", 0.01)):
         assert table.iloc[0, 0] == "not run"
+    assert panels.ruled(NONE, "", 0.03)[["on", "budget"]].shape == (1, 2), (
+        "as the exercise reads it"
+    )
     assert panels.told(NONE, "") == "no record at this scale"
     assert set(panels.numbers(NONE, "")) == set(panels.numbers(GRID, "random-10"))

@@ -170,7 +170,8 @@ def ruled(grid: pd.DataFrame, few: str, budget: float) -> pd.DataFrame:
                 for rule, (_, row) in found.items()
             }
         )
-    return pd.DataFrame([*rows, *choices] or [{"on": "not run"}])
+    absent = [{"on": "not run"} | dict.fromkeys(rules.RULES, "")]
+    return pd.DataFrame([*rows, *choices] or absent)
 
 
 def single(on_f: np.ndarray, level: float, times: tuple[int, ...]) -> pd.DataFrame:
