@@ -189,6 +189,18 @@ print(windows.lemma9_alpha(example) - 8 / 99)
 print(windows.explicit_lower_end(example) - 5 / 396)
 
 # %% [markdown]
+# All five on one number line of $\alpha$, for this example and for a larger overlap and ridge. Lemmas 12 and 7 only need
+# $\alpha \le 1$; Lemma 8 says where descent-ascent has no limit; 9 and 10 give the ends of the paper's window. Lowest, for comparison,
+# is the exact range of harm at every stopping time, which the [next chapter](harm_map.ipynb) proves.
+
+# %% mystnb={"figure": {"caption": "The five lemmas as ranges of α, in units of |F|/|R|, one line each; bars that reach the right edge go on. Green: where Lemmas 9 and 10 both hold, the paper's window. Lowest: the exact range of harm at every stopping time. Left, the example: no window, though harm has a range. Right: a window, inside a wider exact range.", "name": "bounds-lemmas"}}
+wide = TwoCoordinates(900, 100, 100, 0.0, 3.0, 0.8)
+figures.show(*panels.lemmas_in_a_row({
+    "ε = 0.5, λ = 0.1": example, "ε = 0.8, λ = 3": wide}), alt=(
+    "Two panels of seven horizontal number lines: Lemmas 12, 7, 8, 9 and 10, "
+    "their common range, and the exact range of harm."))
+
+# %% [markdown]
 # ### All of them on random problems
 #
 # Set sizes over four decades, ridges over nine, $\varepsilon$ uniform or close to 1, whole numbers of samples, a third
