@@ -116,11 +116,7 @@ show_source(windows.lemma7_bounds, windows.lemma8_bounds, windows.lemma9_alpha,
 # ````
 #
 # ````{prf:proof}
-# By Lemma 12 $e^{-y_D} \ge e^{-x_D}$. In the $x$-equation this gives $x_D \ge b(s+2\alpha\varepsilon)\,e^{-x_D}$; in
-# the $y$-equation $y_D \le b(2\varepsilon+\alpha s)\,e^{-y_D}$; dropping its first term, $y_D \ge b\alpha s\,e^{-y_D}$.
-# Multiply by $e^{x}$ or $e^{y}$: $W_0$ increases. For the upper bound put $y_{\rm low} = W_0(b\alpha s)$ into the
-# $x$-equation: $2\alpha\varepsilon b\,e^{-y_D} \le 2\alpha\varepsilon b\,e^{-y_{\rm low}} = t\,y_{\rm low} = K$, so
-# $(x_D - K)\,e^{x_D-K} \le b s\,e^{-K}$.
+# By Lemma 12 $e^{-y_D} \ge e^{-x_D}$. In the $x$-equation this gives $x_D \ge b(s+2\alpha\varepsilon)\,e^{-x_D}$; in the $y$-equation $y_D \le b(2\varepsilon+\alpha s)\,e^{-y_D}$; dropping its first term, $y_D \ge b\alpha s\,e^{-y_D}$. Multiply by $e^{x}$ or $e^{y}$: $W_0$ increases. For the upper bound put $y_{\rm low} = W_0(b\alpha s)$ into the $x$-equation: $2\alpha\varepsilon b\,e^{-y_D} \le 2\alpha\varepsilon b\,e^{-y_{\rm low}} = t\,y_{\rm low} = K$, so $(x_D - K)\,e^{x_D-K} \le b s\,e^{-K}$.
 # ````
 #
 # ````{prf:lemma} 8 of the paper: every stationary point of descent-ascent
@@ -152,10 +148,7 @@ show_source(windows.lemma7_bounds, windows.lemma8_bounds, windows.lemma9_alpha,
 # ````
 #
 # ````{prf:proof}
-# Compare the arguments in Lemmas 8 and 7. $c(s - 2\varepsilon a) \le b(s+2\alpha\varepsilon)$ reads, times $\lambda/r$,
-# $s\big(\frac{1}{|R|}-\frac{1}{|D|}\big) \le 2\varepsilon\alpha\big(\frac1{|F|}+\frac1{|D|}\big)$, the first bound. And
-# $c(2\varepsilon - sa) \le b\alpha s$ reads $\frac{2\varepsilon}{|R|} \le s\alpha\big(\frac1{|F|}+\frac1{|D|}\big)$,
-# the second.
+# Compare the arguments in Lemmas 8 and 7. $c(s - 2\varepsilon a) \le b(s+2\alpha\varepsilon)$ reads, times $\lambda/r$, $s\big(\frac{1}{|R|}-\frac{1}{|D|}\big) \le 2\varepsilon\alpha\big(\frac1{|F|}+\frac1{|D|}\big)$, the first bound. And $c(2\varepsilon - sa) \le b\alpha s$ reads $\frac{2\varepsilon}{|R|} \le s\alpha\big(\frac1{|F|}+\frac1{|D|}\big)$, the second.
 # ````
 #
 # ````{prf:lemma} 10 of the paper: the pretrained model below the oracle
@@ -171,22 +164,27 @@ show_source(windows.lemma7_bounds, windows.lemma8_bounds, windows.lemma9_alpha,
 # ````
 #
 # ````{prf:proof}
-# $W_0(b(2\varepsilon+\alpha s)) \le y_R$ exactly if $b(2\varepsilon+\alpha s) \le y_R e^{y_R}$. The upper bound of
-# $x_D$ in {eq}`bounds-eq-lemma7` increases with $K$ and reaches $x_R$ where
-# $(x_R-K)\,e^{x_R} = b s = \frac{|R|}{|D|}\,c s = \frac{|R|}{|D|}\,x_R e^{x_R}$: at $K = x_R|F|/|D|$.
+# $W_0(b(2\varepsilon+\alpha s)) \le y_R$ exactly if $b(2\varepsilon+\alpha s) \le y_R e^{y_R}$. The upper bound of $x_D$ in {eq}`bounds-eq-lemma7` increases with $K$ and reaches $x_R$ where $(x_R-K)\,e^{x_R} = b s = \frac{|R|}{|D|}\,c s = \frac{|R|}{|D|}\,x_R e^{x_R}$: at $K = x_R|F|/|D|$.
 # ````
 #
 # ### One example by hand
 #
-# $|R| = 900$, $|F| = 100$, $\varepsilon = \tfrac12$: $s = \tfrac54$, $t = \tfrac45$. In Lemma 9, $|F|/t = 125$ and
-# $|D|\,t = 800$, so the second bound decides: $\alpha \ge \frac{100\cdot 800}{900\cdot 1100} = \frac{8}{99}$, that is
-# $a \ge \tfrac{8}{11}$. The first one alone would have been $\frac{100\cdot125}{990\,000} = \frac{5}{396}$. Remember
-# these two numbers: the [next chapter](harm_map.ipynb) shows that the second bound is not needed.
+# $|R| = 900$, $|F| = 100$, $\varepsilon = \tfrac12$: $s = \tfrac54$, $t = \tfrac45$. In Lemma 9, $|F|/t = 125$ and $|D|\,t = 800$, so the second bound decides: $\alpha \ge \frac{100\cdot 800}{900\cdot 1100} = \frac{8}{99}$, that is $a \ge \tfrac{8}{11}$. The first one alone would have been $\frac{100\cdot125}{990\,000} = \frac{5}{396}$. Remember these two numbers: the [next chapter](harm_map.ipynb) shows that the second bound is not needed.
 
 # %%
 example = TwoCoordinates(900, 100, 100, 0.0, 0.1, 0.5)
 print(windows.lemma9_alpha(example) - 8 / 99)
 print(windows.explicit_lower_end(example) - 5 / 396)
+
+# %% [markdown]
+# All five on one number line of $\alpha$, for this example and for a larger overlap and ridge. Lemmas 12 and 7 only need $\alpha \le 1$; Lemma 8 says where descent-ascent has no limit; 9 and 10 give the ends of the paper's window. Lowest, for comparison, is the exact range of harm at every stopping time, which the [next chapter](harm_map.ipynb) proves.
+
+# %% mystnb={"figure": {"caption": "The five lemmas as ranges of α, in units of |F|/|R|, one line each; bars that reach the right edge go on. Green: where Lemmas 9 and 10 both hold, the paper's window. Lowest: the exact range of harm at every stopping time. Left, the example: no window, though harm has a range. Right: a window, inside a wider exact range.", "name": "bounds-lemmas"}}
+wide = TwoCoordinates(900, 100, 100, 0.0, 3.0, 0.8)
+figures.show(*panels.lemmas_in_a_row({
+    "ε = 0.5, λ = 0.1": example, "ε = 0.8, λ = 3": wide}), alt=(
+    "Two panels of seven horizontal number lines: Lemmas 12, 7, 8, 9 and 10, "
+    "their common range, and the exact range of harm."))
 
 # %% [markdown]
 # ### All of them on random problems

@@ -77,6 +77,49 @@ def figure4(families: dict[float, TwoCoordinates], title: str) -> Figure:
     return picture
 
 
+def lemma_ranges(problem: TwoCoordinates) -> dict[str, tuple[float, float]]:
+    """What each lemma allows at the problem's ε and λ: name -> (low, high) of α, empty where low >= high.
+
+    Lemmas 7 and 12: α <= 1. Lemma 8: the α at which one of its arguments is below −1/e, so that L_DA has no stationary
+    point. Lemma 9: from its lower end to 1. Lemma 10: up to min(α_x, α_y, 1). "exact": `windows.stopping_window`.
+    """
+    p = problem
+    room = np.exp(-1) / p.c
+    least = min((p.square + room) / (2 * p.epsilon), (2 * p.epsilon + room) / p.square)
+    low, high = windows.paper_window(p)
+    return {
+        "12: y ≤ x": (0.0, 1.0),
+        "7: bounds on D": (0.0, 1.0),
+        "8: no limit": (float(least * p.n_forget / p.n_retain), np.inf),
+        "9: DA below D": (float(low), 1.0),
+        "10: D below R": (0.0, float(high)),
+        "9 and 10": (float(low), float(high)),
+        "exact (ours)": tuple(float(end) for end in windows.stopping_window(p)),
+    }
+
+
+def lemmas_in_a_row(problems: dict[str, TwoCoordinates]) -> tuple[Figure, ...]:
+    """One panel per problem: a number line of α ÷ (|F|/|R|) for each of `lemma_ranges`, the exact range lowest."""
+    pictures = []
+    for title, problem in problems.items():
+        ranges, unit = lemma_ranges(problem), problem.n_forget / problem.n_retain
+        with figures.style():
+            picture, ax = figures.panel(4.4, 3.4)
+            for place, (name, ends) in enumerate(ranges.items()):
+                ours = name.startswith("exact")
+                color = COLORS["forget" if ours else "oracle" if name == "9 and 10" else "retain"]
+                ax.axhline(place, color=COLORS["neutral"], lw=0.8)
+                low, high = (min(end / unit, 1.5) for end in ends)
+                if low < high:
+                    ax.plot([low, high], [place, place], color=color, lw=7, solid_capstyle="butt")
+                else:
+                    ax.text(0.03, place - 0.12, "empty", color=color, fontsize=10)
+            ax.set(xlabel="α ÷ (|F|/|R|)", title=title, xlim=(0, 1.5), ylim=(len(ranges) - 0.5, -0.5))
+            ax.set_yticks(range(len(ranges)), list(ranges))
+        pictures.append(picture)
+    return tuple(pictures)
+
+
 def merging(gap: np.ndarray, sums: np.ndarray, limits: np.ndarray) -> Figure:
     """App. J: w1 + w2 of the three models (3, n) against 1 − ε, and their limits (3,)."""
     with figures.style():
