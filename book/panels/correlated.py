@@ -109,9 +109,12 @@ def lemmas_in_a_row(problems: dict[str, TwoCoordinates]) -> tuple[Figure, ...]:
                 ours = name.startswith("exact")
                 color = COLORS["forget" if ours else "oracle" if name == "9 and 10" else "retain"]
                 ax.axhline(place, color=COLORS["neutral"], lw=0.8)
-                low, high = (min(end / unit, 1.5) for end in ends)
-                if low < high:
-                    ax.plot([low, high], [place, place], color=color, lw=7, solid_capstyle="butt")
+                low, high = (end / unit for end in ends)
+                if low < min(high, 1.5):
+                    shown = [low, min(high, 1.5)]
+                    ax.plot(shown, [place, place], color=color, lw=7, solid_capstyle="butt")
+                elif low < high:
+                    ax.text(1.47, place - 0.12, f"from {low:.2g} →", color=color, fontsize=10, ha="right")
                 else:
                     ax.text(0.03, place - 0.12, "empty", color=color, fontsize=10)
             ax.set(xlabel="α ÷ (|F|/|R|)", title=title, xlim=(0, 1.5), ylim=(len(ranges) - 0.5, -0.5))
