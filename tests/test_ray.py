@@ -12,7 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+import test_sweep
 from test_plan import margins_of, numbers
+from test_sweep import root  # noqa: F401 (a fixture)
 from unlearning.__main__ import main
 from unlearning.errors import Failed, Refused
 from unlearning.experiment import on_ray, presets, runner
@@ -118,7 +120,7 @@ def test_a_call_is_repeated_when_its_worker_dies(cluster, tmp_path):
 
 @needs_ray
 def test_an_exception_is_listed_and_the_others_go_on(cluster, tmp_path):
-    """Too large a step: gradient ascent diverges; its units are named, and what is complete is recorded."""
+    """The weights of one stack are damaged: its unit is named, and the other one is done."""
     runner.run(replace(TINY, configs=()), tmp_path, on=f"ray={cluster}", report=None)
     damaged = tmp_path / "weights" / "0000.pt"
     damaged.write_bytes(b"damaged")
@@ -127,6 +129,57 @@ def test_an_exception_is_listed_and_the_others_go_on(cluster, tmp_path):
         runner.run(TINY, tmp_path, on=f"ray={cluster}", report=lines.append)
     assert [line for line in lines if line.startswith("FAILED random-5/ga")]
     assert [line for line in lines if "ga" in line and "models 2-3  " in line]
+
+
+def comparable(runs: list) -> list:
+    return [(r.folder, r.parameters, repr(r.numbers), r.verdicts, r.failure) for r in runs]
+
+
+@needs_ray
+def test_a_sweep_equals_the_local_one_and_a_killed_worker_is_replaced(cluster, root, tmp_path):
+    """n = 7 raises: it is listed. A worker that dies while a kernel runs leaves no kernel and loses no run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", f"{ROOT / 'lib'}{os.pathsep}{ROOT / 'book'}")
+        usual = test_sweep.run(root, tmp_path / "usual", "n=1,7")
+    gate = root / "GATE"
+    gate.unlink()  # n = 4 and more wait for it
+    watcher = subprocess.Popen(
+        [sys.executable, "-c", SWEEP_WATCHER, str(tmp_path / "ray"), str(gate)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    found = test_sweep.run(root, tmp_path / "ray", "n=1,7", on=f"ray={cluster}")
+    assert watcher.communicate(timeout=60)[0].split() == ["killed", "gone"]
+    assert comparable(found) == comparable(usual) and [bool(r.failure) for r in found] == [0, 0, 1]
+    assert not list((tmp_path / "ray").glob("*.part"))
+
+
+# Kills the worker whose kernel waits for the gate, sees the kernel end too, and opens the gate.
+SWEEP_WATCHER = """
+import psutil, sys, time
+from pathlib import Path
+end = time.time() + 90
+def workers():
+    for p in psutil.process_iter(["cmdline"]):
+        if any("ray::_perform_on_ray" in word for word in p.info["cmdline"] or ()):
+            yield p
+while time.time() < end:
+    for p in workers():
+        try:
+            kernels = [c for c in p.children() if "ipykernel_launcher" in " ".join(c.cmdline())]
+            old = kernels and time.time() - kernels[0].create_time() > 6
+        except psutil.NoSuchProcess:
+            continue
+        if old:
+            p.kill()
+            print("killed")
+            psutil.wait_procs(kernels, timeout=30)
+            print("left" if any(k.is_running() for k in kernels) else "gone")
+            Path(sys.argv[2]).touch()
+            raise SystemExit
+    time.sleep(0.2)
+Path(sys.argv[2]).touch()
+"""
 
 
 @needs_ray
