@@ -14,7 +14,6 @@ import pytest
 
 import test_sweep
 from test_plan import margins_of, numbers
-from test_sweep import root  # noqa: F401 (a fixture)
 from unlearning.__main__ import main
 from unlearning.errors import Failed, Refused
 from unlearning.experiment import on_ray, presets, runner
@@ -22,6 +21,7 @@ from unlearning.files import ROOT
 from unlearning.methods import Config
 
 THERE = importlib.util.find_spec("ray") is not None
+root = test_sweep.root  # the fixture: a repository with one small chapter
 needs_ray = pytest.mark.skipif(not THERE, reason="Ray is not installed (extra `ray`)")
 TINY = replace(
     presets.SMOKE,
