@@ -100,14 +100,17 @@ def test_a_worker_killed_in_the_middle_of_a_unit_is_replaced(cluster, tmp_path):
 
 # Ray names a worker process after the task that it does.
 WATCHER = """
-import psutil, time
+import os, psutil, time
 end = time.time() + 50
 while time.time() < end:
-    for p in psutil.process_iter(["cmdline"]):
-        if any("ray::_perform" in word for word in p.info["cmdline"] or ()):
-            p.kill()
-            raise SystemExit(print("killed"))
-    time.sleep(0.01)
+    for p in psutil.Process(os.getppid()).children(recursive=True):  # this test's own alone
+        try:
+            if p.pid != os.getpid() and p.cmdline()[:1] == ["ray::_perform"]:
+                p.kill()
+                raise SystemExit(print("killed"))
+        except psutil.Error:
+            pass
+    time.sleep(0.05)
 """
 
 
@@ -156,13 +159,16 @@ def test_a_sweep_equals_the_local_one_and_a_killed_worker_is_replaced(cluster, r
 
 # Kills the worker whose kernel waits for the gate, sees the kernel end too, and opens the gate.
 SWEEP_WATCHER = """
-import psutil, sys, time
+import os, psutil, sys, time
 from pathlib import Path
 end = time.time() + 90
 def workers():
-    for p in psutil.process_iter(["cmdline"]):
-        if any("ray::_perform_on_ray" in word for word in p.info["cmdline"] or ()):
-            yield p
+    for p in psutil.Process(os.getppid()).children(recursive=True):  # this test's own alone
+        try:
+            if p.cmdline()[:1] == ["ray::_perform_on_ray"]:
+                yield p
+        except psutil.Error:
+            pass
 while time.time() < end:
     for p in workers():
         try:
