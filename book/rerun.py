@@ -260,6 +260,28 @@ figures.table(panels.steps(steps, rates))
 # the start of kernels. That is why their steps carry a time budget.
 # ```
 #
+# ## On many machines
+#
+# Units share nothing but folders, so they may run anywhere that sees these. With Ray (`pip install 'unlearning[ray]'` on every
+# node), `--on ray` of `experiment` and `sweep` gives each unit one CPU or one GPU. A unit whose worker dies is done again, one
+# that raises is listed while the others go on. On one kind of machine the numbers are the local run's, bit for bit.
+#
+# ```sh
+# # a workstation: all of its CPUs, or all of its GPUs, without a cluster
+# unlearning experiment --preset paper --device cuda --on ray --out runs/paper
+# # Slurm, inside `sbatch --nodes=4`: Ray starts on all nodes, the command on the first
+# srun ray symmetric-run --address $HOST:6379 --min-nodes 4 -- \
+#   unlearning experiment --preset paper --device cuda --on ray=$HOST:6379 --out runs/paper
+# # Kubernetes: the entrypoint of a KubeRay RayJob, with a volume that all pods mount
+# unlearning experiment --preset paper --device cuda --on ray=auto --out /shared/paper
+# # any scheduler, without Ray: a job array, merged afterwards
+# unlearning experiment --preset paper --device cuda --shard $SLURM_ARRAY_TASK_ID/8 --out runs/part$SLURM_ARRAY_TASK_ID
+# unlearning merge --from runs/part* --out runs/paper
+# ```
+#
+# Tests run the first two kinds of unit on two Ray nodes of one machine, with a worker killed in the middle. Slurm, Kubernetes
+# and GPUs have not been tried.
+#
 # ## Your own method against recorded oracles
 #
 # Packs hold the margins of recorded oracles, so a method can be scored without training one ([how](own_method.ipynb)):

@@ -37,6 +37,7 @@ from unlearning.build.execute import ChapterFailed, prepare_environment
 from unlearning.build.sweep_index import Run
 from unlearning.build.values import Parameter
 from unlearning.errors import Failed, Refused, one_line
+from unlearning.experiment import on_ray
 from unlearning.files import ROOT, only_one, write_whole
 from unlearning.page import ledger
 
@@ -188,6 +189,17 @@ def _perform(parameters: dict[str, object], complete: bool) -> tuple[Run, str]:
     return _read(name, folder), said
 
 
+def _perform_on_ray(work: Work, parameters: dict[str, object], complete: bool) -> tuple[Run, str]:
+    """The same in a worker of a Ray cluster, which may do again what another one left unfinished when it died."""
+    folder = work.out / work.chapter.folder(parameters)
+    for left in work.out.glob(f"{folder.name}*.part"):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory() as scratch:
+        prepare_environment(Path(scratch))
+        _WORK[:] = [work]
+        return _perform(parameters, complete and folder.exists())
+
+
 def _execute(chapter: Chapter, parameters: dict[str, object], part: Path) -> None:
     """Run the cells in the folder `part`; leaves results.json and a thumbnail there, or failure.json."""
     values = {k: v for k, v in parameters.items() if v != chapter.defaults[k]}
@@ -261,15 +273,16 @@ def sweep(
     out: Path,
     *,
     named: Collection[str] = (),
-    jobs: int = 1,
+    jobs: int | None = 1,
     html: bool = True,
     retry: bool = False,
+    on: str = "",
     report: Callable[[str], None] = print,
 ) -> list[Run]:
     """Run what is missing of the points and of the default parameters; return their runs, failed ones included.
 
     named: parameters that the index shows even if they do not vary. jobs: runs at a time. html: render a page for each
-    run. retry: run failed points again. Raises Refused for a folder of another kind or one in use, Failed when the
+    run. retry: run failed points again. on: ray or ray=ADDRESS, to run them on a cluster. Raises Refused for a folder of another kind or one in use, Failed when the
     chapter's code changes meanwhile, OSError (full disk, …); complete runs stay. On any of these, and on Ctrl-C, the
     kernels of the runs in flight are ended.
     """
@@ -283,7 +296,11 @@ def sweep(
         todo = [f for f in wanted if _unfinished(found.get(f), html, retry)]
         report(
             f"{chapter.name}: {len(wanted)} runs, the default parameters' among them; {len(todo)} to do, "
-            f"{min(jobs, len(todo))} at a time"
+            + (
+                f"{min(jobs, len(todo))} at a time"
+                if jobs
+                else "as many at a time as the cluster has CPUs"
+            )
         )
         clock = Clock(len(todo), report)
 
@@ -305,7 +322,9 @@ def sweep(
             prepare_environment(Path(scratch))
             work = Work(chapter, home, html)
             tasks = {f: (wanted[f], f in found and not found[f].failure) for f in todo}
-            _run_all(work, tasks, jobs, done)
+            _run_all(work, tasks, jobs, done) if not on else _run_on_ray(
+                work, tasks, jobs, done, on
+            )
     return [found[folder] for folder in wanted]
 
 
@@ -352,6 +371,35 @@ def _run_all(
                 "a worker process ended abruptly (out of memory?); use fewer --jobs and run the same command again"
             ) from None
         raise
+
+
+def _run_on_ray(
+    work: Work,
+    tasks: dict[str, tuple[dict[str, object], bool]],
+    jobs: int | None,
+    done: Callable[[str, tuple[Run, str]], None],
+    on: str,
+) -> None:
+    """The same on a Ray cluster; a run that loses its workers stops nobody, and is told at the end."""
+    lost, waiting, running = [], list(tasks), {}
+    try:
+        with on_ray.Cluster(on) as cluster:
+            most = min(jobs or cluster.size, cluster.size)
+            while waiting or running:
+                while waiting and len(running) < most:
+                    folder = waiting.pop(0)
+                    future = cluster.submit(_perform_on_ray, work, *tasks[folder])
+                    running[future] = folder
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    folder = running.pop(future)
+                    try:
+                        done(folder, cluster.result(future))
+                    except on_ray.UnitFailed as error:
+                        lost.append(f"{folder}: {one_line(error)}")
+    finally:
+        clean(work.out)
+    if lost:
+        raise Failed(f"{len(lost)} of {len(tasks)} runs have no result ({'; '.join(lost)})")
 
 
 def _end(workers: set[multiprocessing.Process]) -> None:
@@ -428,7 +476,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="table",
         help="points from a table, names in its first line; with -p: each row with every combination",
     )
-    add("--jobs", type=int, metavar="K", help="runs at a time (default: CPU cores)")
+    add(
+        "--jobs",
+        type=int,
+        metavar="K",
+        help="runs at a time (default: CPU cores; with --on ray, the cluster's)",
+    )
+    add("--on", default="", metavar="ray[=ADDRESS]", help=on_ray.HELP)
     add("--dry-run", action="store_true", help="print the points and what is there; do nothing")
     add("--retry-failed", action="store_true", help="run failed points again")
     add("--no-html", action="store_true", help="notebooks, numbers and the index only, no pages")
@@ -437,8 +491,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Exit status 0 when every point has its run; refusals and failures are raised."""
-    jobs = os.cpu_count() if arguments.jobs is None else arguments.jobs
-    if jobs < 1:
+    if arguments.on:
+        on_ray.address_of(arguments.on)
+    all_of_them = None if arguments.on else os.cpu_count()
+    jobs = all_of_them if arguments.jobs is None else arguments.jobs
+    if jobs is not None and jobs < 1:
         raise Refused(f"--jobs {jobs}: give at least 1")
     chapter = opened(arguments.chapter)
     points = sweep_points.points(
@@ -456,6 +513,7 @@ def main(arguments: argparse.Namespace) -> int:
         jobs=jobs,
         html=not arguments.no_html,
         retry=arguments.retry_failed,
+        on=arguments.on,
         report=lambda line: print(line, flush=True),
     )
     print(f"{arguments.out}/index.html")

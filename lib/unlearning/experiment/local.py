@@ -55,7 +55,8 @@ class WorkerLost(Failed):
 class Workers:
     """Worker processes; one worker means this process. A thin shell so that both look alike."""
 
-    def __init__(self, context: Context, count: int):
+    def __init__(self, context: Context, count: int | None):
+        count = default_workers(context.device) if count is None else count
         if not 1 <= count <= MOST:
             raise Refused(f"{count} workers: give 1 to {MOST}")
         self.count, self.context = count, context

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ import torch
 
 from unlearning import datasets, files, forget_sets, methods, training
 from unlearning.errors import Failed, Refused, one_line
-from unlearning.experiment import layout, measure, plan, shards
+from unlearning.experiment import layout, measure, on_ray, plan, shards
 from unlearning.experiment.layout import Context, open_context
 from unlearning.experiment.local import Workers, default_workers
 from unlearning.experiment.plan import Unit
@@ -33,7 +34,18 @@ from unlearning.methods import Config
 # what a run says that was asked for no forget set
 ALONE = "the pretrained models alone: no forget set was asked for, so no oracle and no record; --forget-set adds them"
 # where units are done: a context manager with count, submit(unit) -> future, result(future) -> seconds
-BACKENDS: dict[str, Callable] = {"local": Workers}
+BACKENDS: dict[str, Callable] = {"local": Workers, "ray": on_ray.Workers}
+
+
+def backend(on: str) -> Callable:
+    """The backend that `on` names: a key of BACKENDS, or ray=ADDRESS. Raises Refused for others, and without Ray."""
+    name = on.partition("=")[0]
+    if name == "ray":
+        on_ray.address_of(on)
+        return partial(BACKENDS[name], on=on)
+    if on not in BACKENDS:
+        raise Refused(f"--on {on}: choose from {', '.join(BACKENDS)}, ray=ADDRESS")
+    return BACKENDS[on]
 
 
 def run(
@@ -51,16 +63,17 @@ def run(
 ) -> list[dict]:
     """Runs what is missing of an experiment in the folder `out`, and returns the records that now stand for it.
 
-    workers: processes (default: CPU cores; 1 on a GPU), each with one thread; 1 works in this process. time_budget:
+    workers: processes (default: CPU cores; 1 on a GPU; all of a Ray cluster's), each with one thread; 1 works in this
+    process. time_budget:
     seconds after which no unit is started that would not end in time. report: called with one line per unit. wait: for
-    another run in this folder to end, instead of refusing. on: key of BACKENDS. shard: (i, n), do only the i-th of n
+    another run in this folder to end, instead of refusing. on: key of BACKENDS, or ray=ADDRESS. shard: (i, n), do only the i-th of n
     parts and make no records (`experiment.merge` makes them).
     Raises Refused for a request that cannot be served, training.Diverged, OSError (full disk, …); what was recorded
     before stays. The numbers on a CPU do not depend on workers, interruptions or the order of units.
     """
     report = report or (lambda line: None)
     deadline = time.monotonic() + time_budget if time_budget is not None else None
-    workers = default_workers(device) if workers is None else workers
+    workers_of = backend(on)
     out = Path(out)
     with files.only_one(out, wait):
         context = replace(open_context(p, out, root, device), shard=shard)
@@ -77,7 +90,7 @@ def run(
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            with BACKENDS[on](context, workers) as pool:
+            with workers_of(context, workers) as pool:
                 for stage in stages:
                     if not _run_all(stage, pool, deadline, report):
                         break
@@ -120,8 +133,11 @@ def drain(
     deadline: float | None,
     done: Callable[[Unit], None],
 ) -> bool:
-    """Runs units in order, as many at a time as there are workers; False when the time budget ends it early."""
-    waiting, running = list(todo), {}
+    """Runs units in order, as many at a time as there are workers; False when the time budget ends it early.
+
+    Where the backend says that only this unit failed, the others go on; then Failed lists those that did.
+    """
+    waiting, running, failed = list(todo), {}, []
     stopped = False
     while waiting or running:
         while waiting and len(running) < pool.count and not stopped:
@@ -139,8 +155,18 @@ def drain(
             break
         for future in wait(list(running), return_when=FIRST_COMPLETED).done:
             unit = running.pop(future)
-            clock.finished(unit, pool.result(future))
+            try:
+                seconds = pool.result(future)
+            except on_ray.UnitFailed as error:
+                failed.append(f"{unit.role} models {unit.first}-{unit.last}: {one_line(error)}")
+                clock.report(f"FAILED {failed[-1]}")
+                continue
+            clock.finished(unit, seconds)
             done(unit)
+    if failed:
+        raise Failed(
+            f"{len(failed)} of {len(todo)} units failed ({'; '.join(failed)}); the same command tries them again"
+        )
     return not stopped
 
 
@@ -264,8 +290,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=int,
         metavar="W",
-        help="processes of one thread each (default: CPU cores; 1 on a GPU)",
+        help="processes of one thread each (default: CPU cores; 1 on a GPU; with --on ray, all of the cluster's)",
     )
+    add("--on", default="local", metavar="ray[=ADDRESS]", help=on_ray.HELP)
     add(
         "--shard",
         metavar="i/n",
@@ -294,8 +321,9 @@ def main(arguments: argparse.Namespace) -> int:
     part = f"-{shard[0]}-of-{shard[1]}" if shard else ""
     seed = f"-seed{p.seed}" if p.seed else ""
     out = Path(arguments.out or f"runs/{p.name}{seed}{part}")
-    workers = default_workers(arguments.device) if arguments.workers is None else arguments.workers
+    backend(arguments.on)
     if arguments.dry_run:
+        workers = arguments.workers or default_workers(arguments.device)
         context = replace(open_context(p, out, arguments.data, arguments.device), shard=shard)
         stages = {k: replace(context, preset=part) for k, part in staged(p).items()}
         for stage in stages.values():
@@ -311,7 +339,8 @@ def main(arguments: argparse.Namespace) -> int:
             out,
             root=arguments.data,
             device=arguments.device,
-            workers=workers,
+            workers=arguments.workers,
+            on=arguments.on,
             time_budget=arguments.time_budget,
             shard=shard,
             report=lambda line: print(line, flush=True),
