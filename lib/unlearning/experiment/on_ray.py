@@ -7,6 +7,7 @@ whose worker or node dies is done again. Results equal the local run's bit for b
 
 import importlib.util
 import os
+import socket
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -45,6 +46,17 @@ def address_of(on: str) -> str:
     return address or os.environ.get("RAY_ADDRESS") or "local"
 
 
+def _check_reachable(address: str) -> None:
+    """Refused for HOST:PORT at which nothing listens: Ray itself would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():  # "local", "auto"
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        raise Refused(f"no Ray cluster at {address}: {one_line(error)}") from None
+
+
 class Cluster:
     """Calls of functions on a cluster, as futures; on leaving it, what still runs there is ended."""
 
@@ -53,6 +65,7 @@ class Cluster:
         self.pending: dict[Future, object] = {}  # future -> Ray's reference
 
     def __enter__(self) -> "Cluster":
+        _check_reachable(self.address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         import ray
 
