@@ -113,8 +113,12 @@ objectives = {
 # %% [markdown]
 # ## All minima, proved
 #
-# A search from many starts can miss a valley, and "the only minimum" would be a hope. So the whole plane is searched. *By hand*, how much of it is
-# needed? At a stationary point $2\lambda a = -\sum_i 2\alpha_i (h_i - y_i)\,\sigma'(z_i)\, x_i$. Since $|h - y| \le 2$ and $\sigma' \le \frac12$, for D
+# A search from many starts can miss a valley, and "the only minimum" would be a hope. So the whole plane is searched. The proof in short: beyond
+# a rectangle there is no stationary point, and inside it interval arithmetic drops every box without one and counts one in each that is left.
+#
+# ````{prf:proof}
+# :class: dropdown
+# *By hand*, how much of the plane is needed? At a stationary point $2\lambda a = -\sum_i 2\alpha_i (h_i - y_i)\,\sigma'(z_i)\, x_i$. Since $|h - y| \le 2$ and $\sigma' \le \frac12$, for D
 #
 # $$
 # |a| \le \frac{1}{\lambda} \sum_i \alpha_i |x_i| = \frac{5 + 4 + 3 + 16}{\lambda},
@@ -131,6 +135,7 @@ objectives = {
 #
 # Every stationary point in $X$ lies in $K(X)$. (If $\nabla L(\theta) = 0$ then, by the mean value theorem, $\theta = c - Y\nabla L(c) + (1 - Y \bar H)(\theta - c)$ with $\bar H \in H(X)$.)
 # And if $K(X)$ lies inside $X$, Brouwer's theorem gives a stationary point and the contraction makes it the only one. The sign of $\det H$ on the box tells a minimum from a saddle.
+# ````
 
 # %%
 show_source(intervals.Interval, toy_minima.stationary_points,
@@ -347,7 +352,7 @@ figures.table(panels.rates(vanishing, at_two))
 # $(-1, 1)$ and the slope left alone, which is $\tanh\frac{1+z}{4}$; and with the range left alone, the slope doubled and labels 0 and 1. The last needs no new code: $\frac{1}{1 + e^{-(1+z)}} = \frac{1 + h}{2}$
 # with our $h$, so its loss is a quarter of {eq}`toy_minima-eq-loss` at the ridge $4\lambda$.
 
-# %%
+# %% tags=["hide-output"] mystnb={"code_prompt_show": "Show the table of their minima", "code_prompt_hide": "Hide the table of their minima"}
 variants = {
     "printed": {"activation": "printed"},
     "range only": {"activation": "rescaled"},

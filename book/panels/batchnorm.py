@@ -66,7 +66,7 @@ def mechanism(drift: pd.DataFrame) -> list[Figure]:
     """
     names = list(dict.fromkeys(drift.set))
     with figures.style():
-        left, ax = figures.panel()
+        left, ax = figures.panel(height=2.8)
         for name, color, style in zip(names, ("pretrained", "accent"), ("--", "-"), strict=False):
             rows = drift[drift.set == name]
             ax.plot(rows.step, rows.statistics, style, color=figures.COLORS[color], label=name)
@@ -76,7 +76,7 @@ def mechanism(drift: pd.DataFrame) -> list[Figure]:
         ax.set(xlabel="batches of F seen", ylabel="relative change (norm)")
         ax.margins(y=0.32)
         ax.legend(loc="upper left", title="running statistics, parameters", ncols=2, alignment="left")
-        right, ax = figures.panel()
+        right, ax = figures.panel(height=2.8)
         for name, style in zip(names, ("--", "-"), strict=False):
             rows = drift[drift.set == name]
             for g, marker in zip(GROUPS, "os^", strict=True):
@@ -138,7 +138,7 @@ def _look(rate: float, rates: list[float]) -> dict:
 
 def _curves(rows: pd.DataFrame, column: str, mode: str, rates: list[float], title: str) -> Figure:
     """Damage or forget score against epochs, a line for each step size of one mode."""
-    panel, ax = figures.panel(height=3.1)
+    panel, ax = figures.panel(height=2.5)
     told = set()
     for rate in [r for r in rates if r > 0] + [0.0]:
         line = rows[(rows.batchnorm == mode) & (rows.lr == rate)].sort_values("epoch")
@@ -260,7 +260,7 @@ def authors(published: pd.DataFrame, ga: pd.DataFrame) -> list[Figure]:
     with figures.style():
         panels = []
         for x, label in (("epoch", "epochs"), ("share", "share of F in the statistics")):
-            panel, ax = figures.panel(height=3.8)
+            panel, ax = figures.panel(height=3.2)
             for k, (number, rows) in enumerate(theirs.groupby("set")):
                 rows = rows.assign(share=share_of_f(rows.epoch, rows["size"]))
                 ax.plot(rows[x], rows.average, marker="osD^vP*"[k % 7], ms=5, lw=1, mfc=figures.PAPER,
@@ -295,7 +295,7 @@ def _paths(rows: pd.DataFrame, lines: list[tuple], title: str) -> Figure:
     if all(line.empty for *_, line in lines):
         return maps.absent(f"{title}: not run")
     start = rows.iloc[0]
-    panel, ax = figures.panel(height=3.7)
+    panel, ax = figures.panel(height=3.2)
     for label, color, style, marker, line in lines:
         line = line.sort_values("epoch")
         if line.empty:
@@ -521,7 +521,7 @@ def reestimated(tables: list[pd.DataFrame]) -> list[Figure]:
         for frame in map(seen, tables):
             start = frame[frame.method == "nothing"].iloc[0]
             for g in ("forget", "retain"):
-                panel, ax = figures.panel()
+                panel, ax = figures.panel(height=2.6)
                 for name, (color, style, marker) in LIVE.items():
                     path = frame[frame.method == name].sort_values("epoch")
                     color = figures.COLORS[color]
@@ -544,7 +544,7 @@ def without(frame: pd.DataFrame) -> list[Figure]:
     runs = runs.assign(lr=[float(name) for name in runs.method])
     runs = runs.assign(lost=100 * (runs.retain_oracle_accuracy - runs.retain_accuracy))
     with figures.style():
-        left, ax = figures.panel()
+        left, ax = figures.panel(height=2.8)
         for g, style in (("forget", "-"), ("retain", ":")):
             maps.lines(ax, runs, g, start=start, style=style)
             ax.axhline(start[f"{g}_floor"], color=figures.COLORS["neutral"], ls="--", lw=0.8)
@@ -553,7 +553,7 @@ def without(frame: pd.DataFrame) -> list[Figure]:
         ax.legend(handles[:half], ["0" if n == "0 (drift)" else n for n in names[:half]], ncols=2, loc="upper left",
                   title="step size", fontsize=8.5, alignment="left")  # fmt: skip
         ax.set(xlabel="epochs of ascent", ylabel="P95 (nats); dotted: retain", ylim=(0, 14))
-        right, ax = figures.panel()
+        right, ax = figures.panel(height=2.8)
         maps.lines(ax, runs, "lost")
         ax.axhline(100 * criteria.DEFAULT.retain_points, color=figures.COLORS["accent"], ls=":", lw=1.2)
         ax.set(xlabel="epochs of ascent", ylabel="retain accuracy lost (points)")

@@ -53,7 +53,7 @@ def proof_table(certificates: dict[str, toy_minima.Certificate]) -> pd.DataFrame
     ])  # fmt: skip
 
 
-def landscape(objective, found, title, hue, grid, width=2.6, height=3.3, bar=True):
+def landscape(objective, found, title, hue, grid, width=2.6, height=2.9, bar=True):
     """One panel: the objective over the plane with its minima; returns figure and axes."""
     fig, ax = figures.panel(width, height)
     plane = np.stack(np.meshgrid(np.linspace(*A, grid), np.linspace(*B, grid)), axis=-1)
@@ -80,7 +80,7 @@ def landscapes(objectives: dict, minima: dict, grid: int) -> list[Figure]:
 
 def boundary(names: tuple[str, ...], minima: dict, copies, title: str) -> Figure:
     """The points with `copies` and the decision boundaries of the global minima named."""
-    fig, ax = figures.panel(3.4, 3.1)
+    fig, ax = figures.panel(3.4, 2.6)
     u = np.linspace(-2, 5, 200)
     for name in names:
         a, b = minima[name][0].theta
@@ -103,7 +103,7 @@ def path(objective, found, unlearn: np.ndarray, repair: np.ndarray, grid: int) -
     ax.plot(*unlearn[0], "D", mfc=HUES["D"], mec=WHITE, ms=7)
     ax.plot(*unlearn[-1], "X", mfc=HUES["DA"], mec=WHITE, ms=10)
     ax.set(xlim=(1.8, 3.0), ylim=(-1.5, -0.2), xticks=(2, 2.5, 3), yticks=(-1.5, -1, -0.5))
-    right, ax = figures.panel(3.8, 3.0)
+    right, ax = figures.panel(3.8, 2.8)
     count = 1 + np.arange(len(unlearn))
     ax.plot(count, toy_minima.loss(unlearn, objective), color=HUES["DA"], label="descent-ascent")
     ax.plot(count, toy_minima.loss(repair, objective), color=figures.COLORS["forget"], ls="--", lw=2.6, label="then fine-tuning on R")
@@ -115,7 +115,7 @@ def path(objective, found, unlearn: np.ndarray, repair: np.ndarray, grid: int) -
 
 def valleys(table: pd.DataFrame, fold: tuple[float, float] | None) -> Figure:
     """Heights of the minima against α₄: table has weight, value, right (x₄ read right); fold = (weight, value)."""
-    fig, ax = figures.panel(3.8, 3.2)
+    fig, ax = figures.panel(3.8, 2.7)
     for right, color, label in ((True, "oracle", "x₄ right"), (False, "ascent", "x₄ wrong")):
         part = table[table.right == right]
         ax.plot(part.weight, part.value, color=figures.COLORS[color], label=label)
