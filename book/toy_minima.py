@@ -116,7 +116,7 @@ objectives = {
 # A search from many starts can miss a valley, and "the only minimum" would be a hope. So the whole plane is searched. The proof in short: beyond
 # a rectangle there is no stationary point, and inside it interval arithmetic drops every box without one and counts one in each that is left.
 #
-# ````{prf:proof}
+# ````{admonition} Proof
 # :class: dropdown
 # *By hand*, how much of the plane is needed? At a stationary point $2\lambda a = -\sum_i 2\alpha_i (h_i - y_i)\,\sigma'(z_i)\, x_i$. Since $|h - y| \le 2$ and $\sigma' \le \frac12$, for D
 #
