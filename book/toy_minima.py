@@ -43,8 +43,7 @@ seed: int = 0  # seed of the fresh starts [0, 1000000]
 # %% [markdown]
 # The chapters before this one had convex losses: one minimum, and the question was only how far away it is. Deep networks
 # are not like that. Their losses have many valleys, and a method can fail in a new way: it can end in a valley that training
-# on the retain set would never have chosen. The paper shows this with a network of two parameters. Two is few
-# enough to draw everything, and to *prove* everything.
+# on the retain set would never have chosen. The paper shows this with a network of two parameters. Two is few enough to draw everything, and to *prove* everything.
 
 # %%
 import numpy as np
@@ -116,7 +115,7 @@ objectives = {
 # A search from many starts can miss a valley, and "the only minimum" would be a hope. So the whole plane is searched. The proof in short: beyond
 # a rectangle there is no stationary point, and inside it interval arithmetic drops every box without one and counts one in each that is left.
 #
-# ````{prf:proof}
+# ````{admonition} Proof
 # :class: dropdown
 # *By hand*, how much of the plane is needed? At a stationary point $2\lambda a = -\sum_i 2\alpha_i (h_i - y_i)\,\sigma'(z_i)\, x_i$. Since $|h - y| \le 2$ and $\sigma' \le \frac12$, for D
 #
@@ -261,9 +260,7 @@ for name, weights in (("here", repair[-1]), ("there", oracle.theta)):
 # ```{admonition} Our comment
 # :class: ours
 # The wild run, calmed down, ends at the oracle {glue:text}`toy_minima_calmed` times out of {glue:text}`toy_minima_tries`; training anew does so
-# {glue:text}`toy_minima_fresh` times. So the valley is a trap for *gentle* fine-tuning, the kind one does to repair a model. A violent learning rate that is
-# then lowered can get out, because it first destroys the model, much as retraining from random weights would. The paper
-# does not make this distinction.
+# {glue:text}`toy_minima_fresh` times. So the valley is a trap for *gentle* fine-tuning, the kind one does to repair a model. A violent learning rate that is then lowered can get out, because it first destroys the model, much as retraining from random weights would. The paper does not make this distinction.
 # ```
 #
 # ## When does the good valley vanish?
@@ -339,8 +336,7 @@ figures.table(panels.rates(vanishing, at_two))
 # ```{admonition} Our comment
 # :class: ours
 # The remark is right in spirit. Doubling the rate is not enough for $k = 1$ if $\rho$ multiplies the forgotten copies and the descent runs over the kept ones, as in Section 5.2: then
-# $\alpha_4 = 3 - 2 = 1$, both valleys exist, and a run from D's minimum stays in the good one. There is a
-# second way to keep the books: descend on all of D and ascend $s$ times on the forgotten copies, $\alpha_4 = 4 - s k$.
+# $\alpha_4 = 3 - 2 = 1$, both valleys exist, and a run from D's minimum stays in the good one. There is a second way to keep the books: descend on all of D and ascend $s$ times on the forgotten copies, $\alpha_4 = 4 - s k$.
 # Section 5.2 is then $s = 2$, $k = 2$, and doubling $s$ with $k = 1$ gives $\alpha_4 = 0$ again. With that reading the example is exact.
 # ```
 #
@@ -427,9 +423,7 @@ for name, proof in proofs.items():
 #
 # ```{admonition} Our comment
 # :class: ours
-# The example was built to show that this can happen; it says nothing about how often it
-# does. The trap needs forgotten and kept copies of the *same* point, the strongest dependence there is. What does carry
-# over is the logic: the minimum of a difference of losses need not lie in the oracle's basin, and a recipe that relies on
+# The example was built to show that this can happen; it says nothing about how often it does. The trap needs forgotten and kept copies of the *same* point, the strongest dependence there is. What does carry over is the logic: the minimum of a difference of losses need not lie in the oracle's basin, and a recipe that relies on
 # repair afterwards has to show that it does.
 # ```
 

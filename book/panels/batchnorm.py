@@ -138,7 +138,7 @@ def _look(rate: float, rates: list[float]) -> dict:
 
 def _curves(rows: pd.DataFrame, column: str, mode: str, rates: list[float], title: str) -> Figure:
     """Damage or forget score against epochs, a line for each step size of one mode."""
-    panel, ax = figures.panel(height=2.5)
+    panel, ax = figures.panel(height=2.3)
     told = set()
     for rate in [r for r in rates if r > 0] + [0.0]:
         line = rows[(rows.batchnorm == mode) & (rows.lr == rate)].sort_values("epoch")
@@ -521,7 +521,7 @@ def reestimated(tables: list[pd.DataFrame]) -> list[Figure]:
         for frame in map(seen, tables):
             start = frame[frame.method == "nothing"].iloc[0]
             for g in ("forget", "retain"):
-                panel, ax = figures.panel(height=2.6)
+                panel, ax = figures.panel(height=2.3)
                 for name, (color, style, marker) in LIVE.items():
                     path = frame[frame.method == name].sort_values("epoch")
                     color = figures.COLORS[color]

@@ -53,7 +53,7 @@ def proof_table(certificates: dict[str, toy_minima.Certificate]) -> pd.DataFrame
     ])  # fmt: skip
 
 
-def landscape(objective, found, title, hue, grid, width=2.6, height=2.9, bar=True):
+def landscape(objective, found, title, hue, grid, width=2.6, height=2.6, bar=True):
     """One panel: the objective over the plane with its minima; returns figure and axes."""
     fig, ax = figures.panel(width, height)
     plane = np.stack(np.meshgrid(np.linspace(*A, grid), np.linspace(*B, grid)), axis=-1)
@@ -80,7 +80,7 @@ def landscapes(objectives: dict, minima: dict, grid: int) -> list[Figure]:
 
 def boundary(names: tuple[str, ...], minima: dict, copies, title: str) -> Figure:
     """The points with `copies` and the decision boundaries of the global minima named."""
-    fig, ax = figures.panel(3.4, 2.6)
+    fig, ax = figures.panel(3.4, 2.3)
     u = np.linspace(-2, 5, 200)
     for name in names:
         a, b = minima[name][0].theta
@@ -115,7 +115,7 @@ def path(objective, found, unlearn: np.ndarray, repair: np.ndarray, grid: int) -
 
 def valleys(table: pd.DataFrame, fold: tuple[float, float] | None) -> Figure:
     """Heights of the minima against α₄: table has weight, value, right (x₄ read right); fold = (weight, value)."""
-    fig, ax = figures.panel(3.8, 2.7)
+    fig, ax = figures.panel(3.8, 2.4)
     for right, color, label in ((True, "oracle", "x₄ right"), (False, "ascent", "x₄ wrong")):
         part = table[table.right == right]
         ax.plot(part.weight, part.value, color=figures.COLORS[color], label=label)
