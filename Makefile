@@ -19,17 +19,18 @@ doctor: ## what this machine has, what is missing, and the command that mends it
 	@PYTHONPATH=lib $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m unlearning doctor
 
 # Files that run chapters, servers or browsers in their own process, longest first: a process each. The others share three
-# processes, because importing what they import (torch, pandas, the kernels) costs two seconds of every process.
+# processes, because importing what they import (torch, pandas, the kernels) costs two seconds of every process. Grading and
+# assignments have one, because their sandboxes count the processes that are left over.
 APART := smoke hostile sweep pages build grading assignments readme installed walls
 # and those that train ensembles of their own: not in the inner loop
-TRAIN := plan score trial frozen estimates packing paper_preset shards starts theory_weights results
+TRAIN := plan score trial frozen estimates packing paper_preset shards starts stopped theory_weights results
 
 quick: .venv/installed ## the fast tests, under a minute: no browser, no book, no training, nothing marked slow
 	@$(BIN)/python -m pytest -m "not slow and not browser and not hostile" -k "not glued" \
 	  $(foreach name,$(APART) $(TRAIN),--ignore tests/test_$(name).py)
 
 test: .venv/installed ## at least one case of all that is tested, two processes at a time; browser tests need any Chromium
-	@{ printf 'tests/test_%s.py\n' $(APART); \
+	@{ printf 'tests/test_%s.py\n' $(APART) | sed 's|test_grading.py|& tests/test_assignments.py|; /^tests.test_assignments.py/d'; \
 	  ls tests/test_*.py | grep -vE '_($(subst $() ,|,$(APART)))\.py$$' | xargs -n 24; } \
 	  | xargs -L 1 -P 2 $(BIN)/python -m pytest -n 0 -m "not long"
 

@@ -251,7 +251,8 @@ glue_numbers("illusion", budget=100 * budget, live=first, rate=rate,
 # The paper's "nobody can know" is right for points of principal components: there the oracles' accuracy on $F$ is far from
 # anything that can be measured, and the rule stops where most of the gap is left. For random points it is too strong: Lemma 1
 # gives the level, and on these ten the ensemble's stop lies in the window. A single model knows its accuracy on ten points
-# in tenths only; what that costs, the table of models that stop by themselves says.
+# in tenths only, and yet models that stop by themselves leave about as much of the gap as the best cells, intact. This is
+# the set on which all of it was looked at; whether it holds on another is what H4 asks.
 # ```
 #
 # ## Exercises
