@@ -63,8 +63,8 @@ show_source(rules.stop, rules.choose)
 # The paper draws the average of three scores, of forget, retain and validation points, against unlearning time. Low is good.
 # It is a strange quantity, since a gain on $F$ and a loss on $R$ cancel in it, but it is the paper's, and it shows the dip.
 #
-# Ours is the experiment of the paper's Figure 2, ten random points of CIFAR-10, with a network of a quarter of the width and
-# {glue:text}`illusion_models` models of each kind. These are too few for KLoM, so the scores are those of
+# Ours is the experiment of the paper's Figure 2, ten random points of CIFAR-10, at half the resolution, with a network of a quarter of the
+# width and {glue:text}`illusion_models` models of each kind. These are too few for KLoM, so the scores are those of
 # [an estimator that needs fewer](how_many.ipynb), in units that mean the same at every number of models: on $F$ the *share of
 # the gap that is left* (1: as before, 0: like the oracles), on retain and validation points the *damage* (1: the most that
 # still counts as intact).
@@ -129,7 +129,7 @@ figures.show(*panels.accuracies(grid, few, title), alt=(
 # A score over ten images is a mean of ten stories. Each image has a margin in every model, and its oracles say where that
 # margin should go:
 
-# %% mystnb={"figure": {"caption": "The ten images of the smallest random set (CIFAR-10's class and index), {glue:text}`illusion_title`: margins along gradient ascent at step size 1e-2. Lines: medians over models; bands: 5th to 95th percentile; dotted: where a prediction turns wrong. Every image crosses its oracles' median at a time of its own, and none stops there.", "name": "illusion-images"}}
+# %% mystnb={"figure": {"caption": "The ten images of the smallest random set (CIFAR-10's class and index), {glue:text}`illusion_title`: margins along gradient ascent at step size 1e-2. Lines: medians over models; bands: 5th to 95th percentile, cut below -10; dotted: where a prediction turns wrong. Every image crosses its oracles' median at a time of its own, and none stops there.", "name": "illusion-images"}}
 pack = panels.pack_of(scale, few)
 figures.show(*panels.single_points(pack, 1e-2), alt=(
     "Ten small panels. The median margin falls through the oracles' band: "
@@ -145,10 +145,12 @@ glue_numbers("illusion", **panels.moments(pack, 1e-2))
 #
 # ```{admonition} Our comment
 # :class: ours
-# This is why the moment is short even where it exists. The gradient of a sure prediction vanishes, so ascent first moves
-# the images that the models are least sure of; these are also the ones that oracles get wrong, and for an epoch or two the
-# direction is right. Nothing stops it there. When the surer images arrive, the first ones are far below anything an oracle
-# does, and the spread over models is several times the oracles'.
+# This is why the moment is short even where it exists. The gradient of a sure prediction vanishes, so ascent begins with the
+# images that the models are least sure of: the rank correlation of the margin before with its fall after two epochs is
+# {glue:text}`illusion_fall:.2f`. The oracles are lower on these, too ({glue:text}`illusion_drop:.2f`), so for an epoch or two the
+# direction is right; ten images show no more than the tendency. Nothing stops it there. When the surer images arrive, the first
+# ones are far below anything an oracle does, and in the end models differ {glue:text}`illusion_spread:.1f` times as much as
+# oracles.
 # ```
 #
 # ## The verdict

@@ -279,7 +279,7 @@ figures.table(panels.steps(steps, rates))
 # unlearning merge --from runs/part* --out runs/paper
 # ```
 #
-# Tests run the first two kinds of unit on two Ray nodes of one machine, with a worker killed in the middle. Slurm, Kubernetes
+# Tests run an experiment and a sweep on two Ray nodes of one machine, with a worker killed in the middle. Slurm, Kubernetes
 # and GPUs have not been tried.
 #
 # ## Your own method against recorded oracles

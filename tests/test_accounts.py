@@ -6,12 +6,14 @@ import shlex
 import subprocess
 import sys
 
+import nbformat
 import pandas as pd
 import pytest
 
 from unlearning.build import chapters
+from unlearning.build.record import contents
 from unlearning.files import ROOT
-from unlearning.page import accounts, evidence
+from unlearning.page import accounts, evidence, ledger
 from unlearning.page.claims import CLAIMS
 from unlearning.page.verdicts import HERE
 
@@ -50,6 +52,14 @@ def test_the_cheap_rows_hold(claim, tmp_path):
     assert ran.returncode == 0, ran.stderr
     record = json.loads((tmp_path / "out" / "results.json").read_text())
     assert accounts.mismatches(row, record) == []
+
+
+def test_every_row_holds_for_what_is_glued_in_the_book(book):
+    """The dear rows as well: the build ran their commands with the default parameters."""
+    for row in EXPECTED.itertuples():
+        chapter = shlex.split(row.command)[2]
+        executed = nbformat.read(ledger.EXECUTED / f"{chapter}.ipynb", 4)
+        assert accounts.mismatches(row, contents(chapter, executed)) == []
 
 
 def test_a_number_or_verdict_that_is_off_is_named():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy.stats import spearmanr
 
 from unlearning.experiment import packing
 from unlearning.experiment.packing import Pack
@@ -247,16 +248,26 @@ def moments(pack: Pack | None, rate: float) -> dict[str, int]:
     """When the median of each forgotten image along one path first lies below its oracles' median.
 
     images: how many there are; first, last: the earliest and the latest of these epochs; untouched: images that do not
-    get there. Zeros without paths.
+    get there. fall, drop: Spearman's rank correlation over images of the margin before with what ascent has taken off
+    after its second stop, and with what the oracles lack; spread: the 5-95% range over models at the end over the
+    oracles', median of the images. Zeros without paths.
     """
     if pack is None or pack.paths is None or rate not in pack.meta["ga"]["rates"]:
-        return dict.fromkeys(("images", "first", "last", "untouched"), 0)
+        return dict.fromkeys(("images", "first", "last", "untouched", "fall", "drop", "spread"), 0)
     told = pack.meta["ga"]
     medians = np.median(pack.paths[told["rates"].index(rate)], axis=1)  # (epochs, images)
     reached = medians <= np.median(pack.oracle[:, : medians.shape[1]], axis=0)
     at = np.array(told["epochs"])[reached.argmax(0)][reached.any(0)]
     first, last = (int(at.min()), int(at.max())) if len(at) else (0, 0)
-    return {"images": len(reached.T), "first": first, "last": last, "untouched": int((~reached.any(0)).sum())}
+    before, oracles = (np.median(x[:, : medians.shape[1]], axis=0) for x in (pack.pretrained, pack.oracle))
+    widths = [np.subtract(*np.percentile(x, [95, 5], axis=0)) for x in
+              (pack.paths[told["rates"].index(rate)][-1], pack.oracle[:, : medians.shape[1]])]  # fmt: skip
+    return {
+        "images": len(reached.T), "first": first, "last": last, "untouched": int((~reached.any(0)).sum()),
+        "fall": float(spearmanr(before, before - medians[1]).statistic),
+        "drop": float(spearmanr(before, before - oracles).statistic),
+        "spread": float(np.median(widths[0] / widths[1])),
+    }  # fmt: skip
 
 
 def stopping(found: list[dict]) -> pd.DataFrame:

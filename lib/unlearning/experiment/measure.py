@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from itertools import chain
 
 import numpy as np
 import torch
@@ -41,18 +42,17 @@ def record(context: Context, forget_set: str = "", only: str = "") -> None:
     ]
     if not complete:  # the file is long at paper scale: read it only when there is something to add
         return
-    complete += [
-        (name, "", None, 0) for name in _stoppable(context, {stage[0] for stage in complete})
-    ]
     known = {
         results.identity(r)
         for r in results.read(path)
         if r["provenance"].get("scoring_code") == provenance.code_hash(provenance.SCORING_CODE)
     }
-    for name, role, config, epochs in complete:
-        made = _measure(context, name, role, config, epochs, known) if role else _stopped(context, name, known)  # fmt: skip
-        for one in made:
-            results.append(path, one)
+    made = [_measure(context, *stage, known) for stage in complete]
+    made += [
+        _stopped(context, name, known) for name in _stoppable(context, {s[0] for s in complete})
+    ]
+    for one in chain.from_iterable(made):
+        results.append(path, one)
 
 
 def _measure(

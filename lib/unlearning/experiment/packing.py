@@ -241,11 +241,11 @@ def _points(context: Context, name: str) -> dict[str, np.ndarray]:
 
 def _paths(context: Context, name: str) -> tuple[dict[str, np.ndarray], dict]:
     """Margins on F along gradient ascent as published, of a small set; ({}, {}) without them or for a larger set."""
-    forget, some = context.forget(name), replace(context.preset, models=PATH_MODELS)
+    forget = context.forget(name)
     found = [c for c in stopped.paths(context.preset.configs) if _has_path(context, name, c)]
     if not found or len(forget) > PATH_POINTS or len({c.epochs for c in found}) > 1:
         return {}, {}
-    some = replace(context, preset=some)
+    some = replace(context, preset=replace(context.preset, models=PATH_MODELS))
     paths = [layout.load(f"{name}/{c.label()}", some)["margins"] for c in found]
     told = {"rates": [c.lr for c in found], "epochs": list(found[0].epochs)}
     told["labels"] = context.data.labels[torch.from_numpy(forget)].tolist()
@@ -406,6 +406,7 @@ def read(name: str, folder: Path = FOLDER) -> Pack:
             and (shared["points"][at] == points).all()
             and sum(meta["groups"].values()) == len(points)
             and 1 < min(len(found.oracle), len(found.pretrained))
+            and ("ga" not in own or own["ga"].dtype.kind == "f")
             and _are_paths(found)
             and max(len(found.oracle), len(found.pretrained)) <= layout.MODELS
         )

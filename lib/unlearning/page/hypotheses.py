@@ -418,7 +418,8 @@ def h4(found: list[dict], p: dict) -> Decision:
             answers.append(None)
             told.append(f"{name}: not run")
             continue
-        [row], stops = one.itertuples(), rows[[r["method"] for r in rows].index(stopped.NAME)]["stops"]  # fmt: skip
+        [row] = one.itertuples()
+        stops = next(r["stops"] for r in rows if r["method"] == stopped.NAME)
         broken = row.intact is not pd.NA and not row.intact
         refuted = broken or row.q_low > _limits(p).partial
         answers.append(False if refuted else True if row.both is not pd.NA and row.both else None)

@@ -213,7 +213,7 @@ def submitted(path: Path) -> set[str]:
 
 
 def submit(found: list[dict], path: Path) -> int:
-    """Adds the records that are not in the file yet, all or none of which others may see; returns how many."""
+    """Adds the records that are not in the file yet and returns how many; none is added if one of them cannot be."""
     there = submitted(path)
     new = [checked(record) for record in found if results.identity(record) not in there]
     try:
