@@ -129,7 +129,7 @@ figures.show(*panels.accuracies(grid, few, title), alt=(
 # A score over ten images is a mean of ten stories. Each image has a margin in every model, and its oracles say where that
 # margin should go:
 
-# %% mystnb={"figure": {"caption": "The ten images of the smallest random set (CIFAR-10's class and index), {glue:text}`illusion_title`: margins along gradient ascent at step size 1e-2. Lines: medians over models; bands: 5th to 95th percentile, cut below -10; dotted: where a prediction turns wrong. Every image crosses its oracles' median at a time of its own, and none stops there.", "name": "illusion-images"}}
+# %% mystnb={"figure": {"caption": "The ten images of the smallest random set (CIFAR-10's class and index), {glue:text}`illusion_title`: margins along gradient ascent at step size 1e-2. Lines: medians over models; bands: 5th to 95th percentile, cut below -10; dotted: where a prediction turns wrong. Images cross their oracles' median at times of their own, one of them not at all, and none stops there.", "name": "illusion-images"}}
 pack = panels.pack_of(scale, few)
 figures.show(*panels.single_points(pack, 1e-2), alt=(
     "Ten small panels. The median margin falls through the oracles' band: "
